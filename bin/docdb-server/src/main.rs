@@ -1,0 +1,2 @@
+//! docdb
+fn main() {}
