@@ -1,0 +1,53 @@
+//! Directories of the machine.
+
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
+
+use crate::{Entry, EntryKind};
+
+pub(super) fn list(dir: &Path) -> io::Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        let metadata = match entry.metadata() {
+            Ok(metadata) => metadata,
+            // Removed since the directory was read.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        let (kind, length) = if metadata.is_file() {
+            (EntryKind::File, metadata.len())
+        } else if metadata.is_dir() {
+            (EntryKind::Directory, 0)
+        } else {
+            (EntryKind::Other, 0)
+        };
+        entries.push(Entry {
+            name: entry.file_name(),
+            kind,
+            length,
+        });
+    }
+    entries.sort();
+    Ok(entries)
+}
+
+pub(super) fn create(dir: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(0o700).create(dir)
+}
+
+/// Syncs the directory once: the call of the standard library would repeat an interrupted one.
+pub(super) fn sync(dir: &Path) -> io::Result<()> {
+    let opened = rustix::io::retry_on_intr(|| {
+        rustix::fs::open(
+            dir,
+            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+    })?;
+    Ok(rustix::fs::fsync(&opened)?)
+}
