@@ -1,0 +1,324 @@
+//! What can be chosen about an engine, and what one database is told of it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use docdb_types::{Code, Error, FsyncMode, Limits};
+
+const MIB: u64 = 1024 * 1024;
+
+/// Everything that can be chosen about an [`Engine`](crate::Engine).
+///
+/// The default values are those of the server: a working engine in `./data`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineOptions {
+    /// Where the catalog, manifests and data files are kept. Created when missing.
+    pub data_directory: PathBuf,
+    /// Where the logs are kept. Created when missing; may be the data directory itself.
+    pub wal_directory: PathBuf,
+    /// When a write is acknowledged.
+    pub fsync: FsyncMode,
+    /// In [`FsyncMode::Interval`]: how long an acknowledged write may stay unsynced. Above zero, at
+    /// most [`EngineOptions::MAX_FSYNC_INTERVAL`].
+    pub fsync_interval: Duration,
+    /// Most transactions in one batch of the log, 1 and up.
+    pub max_batch_size: usize,
+    /// Length at which a log segment is full, in bytes; at least
+    /// [`EngineOptions::MIN_SEGMENT_BYTES`]. One batch larger than this gets a segment of its own.
+    pub segment_bytes: u64,
+    /// Log segments that are kept although a checkpoint covers them.
+    pub keep_segments: u32,
+    /// Bytes by which the active segment is extended ahead of its end; 0 turns it off. At most
+    /// [`segment_bytes`](Self::segment_bytes).
+    pub preallocate_bytes: u64,
+    /// Log bytes after which a database asks for a checkpoint, 1 and up.
+    pub checkpoint_bytes: u64,
+    /// Whether such checkpoints run by themselves. A clean close makes one either way.
+    pub automatic_checkpoints: bool,
+    /// Whether a checkpoint removes the log segments it covers.
+    pub trim_after_checkpoint: bool,
+    /// Cap on the memory of all open databases together, in bytes; at least
+    /// [`database_memory_bytes`](Self::database_memory_bytes).
+    pub global_memory_bytes: u64,
+    /// Cap on the memory of one database, in bytes, 1 and up.
+    pub database_memory_bytes: u64,
+    /// Open databases beyond which the least recently used one without users is closed, 1 and up.
+    pub max_open_databases: usize,
+    /// How long a database without users stays open after its last use; zero: for ever.
+    pub idle_timeout: Duration,
+    /// Bounds on documents and requests.
+    pub limits: Limits,
+}
+
+/// What one database needs to know of the [`EngineOptions`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseOptions {
+    /// Where its manifest and data files are.
+    pub data_directory: PathBuf,
+    /// Where its log is.
+    pub wal_directory: PathBuf,
+    /// When a write is acknowledged.
+    pub fsync: FsyncMode,
+    /// How long an acknowledged write may stay unsynced in [`FsyncMode::Interval`].
+    pub fsync_interval: Duration,
+    /// Most transactions in one batch.
+    pub max_batch_size: usize,
+    /// Length at which a log segment is full, in bytes.
+    pub segment_bytes: u64,
+    /// Log segments that are kept although a checkpoint covers them.
+    pub keep_segments: u32,
+    /// Bytes by which the active segment is extended ahead of its end; 0: off.
+    pub preallocate_bytes: u64,
+    /// Log bytes after which it asks for a checkpoint; `None`: it never asks.
+    pub checkpoint_bytes: Option<u64>,
+    /// Whether a checkpoint removes the log segments it covers.
+    pub trim_after_checkpoint: bool,
+    /// Cap on its memory, in bytes.
+    pub memory_bytes: u64,
+    /// Bounds on documents and requests.
+    pub limits: Limits,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self::in_directory("./data")
+    }
+}
+
+impl EngineOptions {
+    /// The shortest log segment: room for the header and some records.
+    pub const MIN_SEGMENT_BYTES: u64 = 4096;
+    /// The longest time that an acknowledged write may stay unsynced.
+    pub const MAX_FSYNC_INTERVAL: Duration = Duration::from_secs(60);
+
+    /// The default values, with the data in `directory` and the logs in its folder `wal`.
+    #[must_use]
+    pub fn in_directory(directory: impl Into<PathBuf>) -> Self {
+        let data_directory = directory.into();
+        Self {
+            wal_directory: data_directory.join("wal"),
+            data_directory,
+            fsync: FsyncMode::Group,
+            fsync_interval: Duration::from_millis(1),
+            max_batch_size: 100,
+            segment_bytes: 64 * MIB,
+            keep_segments: 2,
+            preallocate_bytes: 0,
+            checkpoint_bytes: 64 * MIB,
+            automatic_checkpoints: true,
+            trim_after_checkpoint: true,
+            global_memory_bytes: 1024 * MIB,
+            database_memory_bytes: 256 * MIB,
+            max_open_databases: 100,
+            idle_timeout: Duration::from_secs(5 * 60),
+            limits: Limits::DEFAULT,
+        }
+    }
+
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// The first field that is out of its range, with what was found and what is allowed.
+    pub fn validate(&self) -> Result<(), InvalidOption> {
+        let directory = |field, path: &PathBuf| {
+            rule(
+                field,
+                !path.as_os_str().is_empty(),
+                &"empty",
+                "the path of a directory",
+            )
+        };
+        directory("data_directory", &self.data_directory)?;
+        directory("wal_directory", &self.wal_directory)?;
+        rule(
+            "fsync_interval",
+            !self.fsync_interval.is_zero() && self.fsync_interval <= Self::MAX_FSYNC_INTERVAL,
+            &format_args!("{:?}", self.fsync_interval),
+            "above 0, at most 60 s",
+        )?;
+        rule(
+            "max_batch_size",
+            self.max_batch_size > 0,
+            &self.max_batch_size,
+            "1 and up",
+        )?;
+        rule(
+            "segment_bytes",
+            self.segment_bytes >= Self::MIN_SEGMENT_BYTES,
+            &self.segment_bytes,
+            "4096 and up",
+        )?;
+        rule(
+            "preallocate_bytes",
+            self.preallocate_bytes <= self.segment_bytes,
+            &self.preallocate_bytes,
+            "at most segment_bytes",
+        )?;
+        rule(
+            "checkpoint_bytes",
+            self.checkpoint_bytes > 0,
+            &self.checkpoint_bytes,
+            "1 and up",
+        )?;
+        rule(
+            "database_memory_bytes",
+            self.database_memory_bytes > 0,
+            &self.database_memory_bytes,
+            "1 and up",
+        )?;
+        rule(
+            "global_memory_bytes",
+            self.global_memory_bytes >= self.database_memory_bytes,
+            &self.global_memory_bytes,
+            "at least database_memory_bytes",
+        )?;
+        rule(
+            "max_open_databases",
+            self.max_open_databases > 0,
+            &self.max_open_databases,
+            "1 and up",
+        )?;
+        self.validate_limits()
+    }
+
+    fn validate_limits(&self) -> Result<(), InvalidOption> {
+        let limits = &self.limits;
+        rule(
+            "limits.document_bytes",
+            (1..=Limits::MAX_DOCUMENT_BYTES).contains(&limits.document_bytes),
+            &limits.document_bytes,
+            "1 to 16777216",
+        )?;
+        rule(
+            "limits.document_depth",
+            limits.document_depth > 0,
+            &limits.document_depth,
+            "1 and up",
+        )?;
+        rule(
+            "limits.request_operations",
+            limits.request_operations > 0,
+            &limits.request_operations,
+            "1 and up",
+        )?;
+        rule(
+            "limits.request_bytes",
+            limits.request_bytes >= limits.document_bytes,
+            &limits.request_bytes,
+            "at least limits.document_bytes",
+        )
+    }
+
+    /// What one database is told.
+    #[must_use]
+    pub fn database(&self) -> DatabaseOptions {
+        DatabaseOptions {
+            data_directory: self.data_directory.clone(),
+            wal_directory: self.wal_directory.clone(),
+            fsync: self.fsync,
+            fsync_interval: self.fsync_interval,
+            max_batch_size: self.max_batch_size,
+            segment_bytes: self.segment_bytes,
+            keep_segments: self.keep_segments,
+            preallocate_bytes: self.preallocate_bytes,
+            checkpoint_bytes: self.automatic_checkpoints.then_some(self.checkpoint_bytes),
+            trim_after_checkpoint: self.trim_after_checkpoint,
+            memory_bytes: self.database_memory_bytes,
+            limits: self.limits,
+        }
+    }
+}
+
+/// A field of the [`EngineOptions`] that is out of its range.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("option {field} is {found}, allowed: {allowed}")]
+#[non_exhaustive]
+pub struct InvalidOption {
+    /// The name of the field.
+    pub field: &'static str,
+    /// Its value.
+    pub found: String,
+    /// The values it may have.
+    pub allowed: &'static str,
+}
+
+impl From<InvalidOption> for Error {
+    fn from(invalid: InvalidOption) -> Self {
+        Self::new(Code::UnknownOperation, invalid.to_string())
+    }
+}
+
+fn rule(
+    field: &'static str,
+    holds: bool,
+    found: &dyn std::fmt::Display,
+    allowed: &'static str,
+) -> Result<(), InvalidOption> {
+    if holds {
+        return Ok(());
+    }
+    Err(InvalidOption {
+        field,
+        found: found.to_string(),
+        allowed,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_values_are_valid_and_those_of_the_server() {
+        let options = EngineOptions::default();
+        options.validate().unwrap();
+        assert_eq!(options.data_directory, PathBuf::from("./data"));
+        assert_eq!(options.wal_directory, PathBuf::from("./data/wal"));
+        assert_eq!(options.fsync, FsyncMode::Group);
+        assert_eq!(options.max_batch_size, 100);
+        assert_eq!(options.segment_bytes, 64 << 20);
+        assert_eq!(options.global_memory_bytes, 1 << 30);
+    }
+
+    #[test]
+    fn each_wrong_field_is_named() {
+        type Break = fn(&mut EngineOptions);
+        let cases: [(&str, Break); 14] = [
+            ("data_directory", |o| o.data_directory = PathBuf::new()),
+            ("wal_directory", |o| o.wal_directory = PathBuf::new()),
+            ("fsync_interval", |o| o.fsync_interval = Duration::ZERO),
+            ("fsync_interval", |o| {
+                o.fsync_interval = Duration::from_secs(61);
+            }),
+            ("max_batch_size", |o| o.max_batch_size = 0),
+            ("segment_bytes", |o| o.segment_bytes = 4095),
+            ("preallocate_bytes", |o| {
+                o.preallocate_bytes = o.segment_bytes + 1;
+            }),
+            ("checkpoint_bytes", |o| o.checkpoint_bytes = 0),
+            ("global_memory_bytes", |o| o.global_memory_bytes = 1),
+            ("database_memory_bytes", |o| o.database_memory_bytes = 0),
+            ("max_open_databases", |o| o.max_open_databases = 0),
+            ("limits.document_bytes", |o| {
+                o.limits.document_bytes = (16 << 20) + 1;
+            }),
+            ("limits.document_depth", |o| o.limits.document_depth = 0),
+            ("limits.request_bytes", |o| o.limits.request_bytes = 1),
+        ];
+        for (field, break_it) in cases {
+            let mut options = EngineOptions::default();
+            break_it(&mut options);
+            let invalid = options.validate().unwrap_err();
+            assert_eq!(invalid.field, field);
+            assert!(invalid.to_string().contains(field), "{invalid}");
+        }
+    }
+
+    #[test]
+    fn a_database_never_asks_for_checkpoints_that_are_turned_off() {
+        let mut options = EngineOptions::default();
+        assert_eq!(options.database().checkpoint_bytes, Some(64 << 20));
+        options.automatic_checkpoints = false;
+        assert_eq!(options.database().checkpoint_bytes, None);
+    }
+}

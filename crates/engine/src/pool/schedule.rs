@@ -1,0 +1,194 @@
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use docdb_types::DatabaseId;
+use docdb_vfs::Clock;
+use parking_lot::{Condvar, Mutex};
+
+/// Something to be done for a database beside its requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Task {
+    /// Sync the log of a database in interval mode.
+    Sync(DatabaseId),
+    /// Make a checkpoint.
+    Checkpoint(DatabaseId),
+    /// Close the database if nobody has used it for long enough.
+    CloseIdle(DatabaseId),
+}
+
+/// Tasks and when they are due, waited for without polling.
+///
+/// Times are those of [`Clock::monotonic`].
+#[derive(Debug, Default)]
+pub(crate) struct Agenda {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+/// INVARIANT: `due` holds exactly the pairs of `times`, turned round: a task stands once.
+#[derive(Debug, Default)]
+struct State {
+    due: BTreeSet<(Duration, Task)>,
+    times: HashMap<Task, Duration>,
+    stopped: bool,
+}
+
+impl Agenda {
+    /// Puts a task in for the time `at`; one that stands already keeps the earlier time.
+    pub(crate) fn put(&self, task: Task, at: Duration) {
+        let mut state = self.state.lock();
+        match state.times.get(&task).copied() {
+            Some(standing) if standing <= at => return,
+            Some(standing) => {
+                state.due.remove(&(standing, task));
+            }
+            None => {}
+        }
+        state.times.insert(task, at);
+        state.due.insert((at, task));
+        // The waiting thread needs to know only of a deadline before its own.
+        if state.due.first() == Some(&(at, task)) {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Takes out the first task that is due at `now`.
+    pub(crate) fn take(&self, now: Duration) -> Option<Task> {
+        self.state.lock().take(now)
+    }
+
+    /// When the first task is due.
+    pub(crate) fn next_due(&self) -> Option<Duration> {
+        self.state.lock().due.first().map(|(at, _)| *at)
+    }
+
+    /// Waits for the first task that is due, and takes it out; `None` once stopped.
+    pub(crate) fn wait(&self, clock: &dyn Clock) -> Option<Task> {
+        let mut state = self.state.lock();
+        loop {
+            if state.stopped {
+                return None;
+            }
+            let now = clock.monotonic();
+            if let Some(task) = state.take(now) {
+                return Some(task);
+            }
+            match state.due.first().map(|(at, _)| *at) {
+                Some(at) => {
+                    self.changed.wait_for(&mut state, at.saturating_sub(now));
+                }
+                None => self.changed.wait(&mut state),
+            }
+        }
+    }
+
+    /// Wakes whoever waits, for the last time.
+    pub(crate) fn stop(&self) {
+        self.state.lock().stopped = true;
+        self.changed.notify_all();
+    }
+}
+
+impl State {
+    fn take(&mut self, now: Duration) -> Option<Task> {
+        let first = *self.due.first().filter(|(at, _)| *at <= now)?;
+        self.due.remove(&first);
+        self.times.remove(&first.1);
+        Some(first.1)
+    }
+}
+
+/// The two agendas of an engine. Syncs have one of their own: how much a crash may take in interval
+/// mode must not depend on how long a checkpoint runs.
+#[derive(Debug)]
+pub(crate) struct Schedule {
+    pub(crate) syncs: Agenda,
+    pub(crate) upkeep: Agenda,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Schedule {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self {
+            syncs: Agenda::default(),
+            upkeep: Agenda::default(),
+            clock,
+        })
+    }
+
+    /// Puts a task in for `delay` from now.
+    pub(crate) fn put(&self, task: Task, delay: Duration) {
+        let at = self.clock.monotonic().saturating_add(delay);
+        match task {
+            Task::Sync(_) => self.syncs.put(task, at),
+            Task::Checkpoint(_) | Task::CloseIdle(_) => self.upkeep.put(task, at),
+        }
+    }
+
+    /// When the first task of both agendas is due.
+    pub(crate) fn next_due(&self) -> Option<Duration> {
+        let (sync, upkeep) = (self.syncs.next_due(), self.upkeep.next_due());
+        sync.into_iter().chain(upkeep).min()
+    }
+
+    /// Stops both agendas.
+    pub(crate) fn stop(&self) {
+        self.syncs.stop();
+        self.upkeep.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use docdb_vfs::RealClock;
+
+    const SYNC: Task = Task::Sync(DatabaseId::new(1));
+    const CHECKPOINT: Task = Task::Checkpoint(DatabaseId::new(1));
+
+    fn seconds(count: u64) -> Duration {
+        Duration::from_secs(count)
+    }
+
+    #[test]
+    fn tasks_come_out_when_due_in_the_order_of_their_times() {
+        let agenda = Agenda::default();
+        agenda.put(SYNC, seconds(5));
+        agenda.put(CHECKPOINT, seconds(3));
+        assert_eq!(agenda.take(seconds(2)), None);
+        assert_eq!(agenda.next_due(), Some(seconds(3)));
+        assert_eq!(agenda.take(seconds(9)), Some(CHECKPOINT));
+        assert_eq!(agenda.take(seconds(9)), Some(SYNC));
+        assert_eq!(agenda.take(seconds(9)), None);
+        assert_eq!(agenda.next_due(), None);
+    }
+
+    #[test]
+    fn a_task_stands_once_with_its_earliest_time() {
+        let agenda = Agenda::default();
+        agenda.put(SYNC, seconds(5));
+        agenda.put(SYNC, seconds(7));
+        agenda.put(SYNC, seconds(4));
+        assert_eq!(agenda.take(seconds(4)), Some(SYNC));
+        assert_eq!(agenda.take(seconds(99)), None);
+    }
+
+    #[test]
+    fn a_waiting_thread_is_woken_by_a_task_and_by_the_stop() {
+        let agenda = Agenda::default();
+        let clock = RealClock::new();
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| {
+                let mut taken = Vec::new();
+                while let Some(task) = agenda.wait(&clock) {
+                    taken.push(task);
+                    agenda.stop();
+                }
+                taken
+            });
+            agenda.put(SYNC, Duration::ZERO);
+            assert_eq!(waiting.join().unwrap(), [SYNC]);
+        });
+    }
+}

@@ -1,0 +1,116 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use docdb_types::DatabaseId;
+
+use super::schedule::{Schedule, Task};
+
+/// What an open database tells the pool that it needs. Telling is cheap and never blocks for I/O:
+/// a database may do it from inside a commit, and as often as it likes.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    database: DatabaseId,
+    /// `None`: nobody listens, the database is open alone.
+    schedule: Option<Arc<Schedule>>,
+    fsync_interval: Duration,
+    sync_wanted: AtomicBool,
+    checkpoint_wanted: AtomicBool,
+}
+
+impl Signals {
+    /// The signals of one open database of a pool.
+    pub(crate) fn new(
+        database: DatabaseId,
+        schedule: Arc<Schedule>,
+        fsync_interval: Duration,
+    ) -> Self {
+        Self {
+            database,
+            schedule: Some(schedule),
+            fsync_interval,
+            sync_wanted: AtomicBool::new(false),
+            checkpoint_wanted: AtomicBool::new(false),
+        }
+    }
+
+    /// The signals of a database that is open outside a pool: nobody listens.
+    pub(crate) fn detached() -> Self {
+        Self {
+            database: DatabaseId::new(0),
+            schedule: None,
+            fsync_interval: Duration::ZERO,
+            sync_wanted: AtomicBool::new(false),
+            checkpoint_wanted: AtomicBool::new(false),
+        }
+    }
+
+    /// Asks for a sync of the log within the fsync interval from now. For interval mode, after
+    /// every append: only the first since the last sync has an effect.
+    ///
+    /// To be called inside or after the lock under which the append ran, which is the one that the
+    /// sync takes too: then an append is either seen by the sync that runs or puts in another one.
+    pub(crate) fn want_sync(&self) {
+        self.want(
+            &self.sync_wanted,
+            Task::Sync(self.database),
+            self.fsync_interval,
+        );
+    }
+
+    /// Asks for a checkpoint soon. The rule of [`want_sync`](Self::want_sync) applies.
+    pub(crate) fn want_checkpoint(&self) {
+        self.want(
+            &self.checkpoint_wanted,
+            Task::Checkpoint(self.database),
+            Duration::ZERO,
+        );
+    }
+
+    fn want(&self, wanted: &AtomicBool, task: Task, delay: Duration) {
+        if let Some(schedule) = &self.schedule
+            && !wanted.load(Ordering::Relaxed)
+            && !wanted.swap(true, Ordering::AcqRel)
+        {
+            schedule.put(task, delay);
+        }
+    }
+
+    /// The task is about to run: what is wanted from here on is another one.
+    ///
+    /// ORDER: before the task looks at the database, so that a wish which it does not see is put in
+    /// again.
+    pub(crate) fn begin(&self, task: Task) {
+        match task {
+            Task::Sync(_) => self.sync_wanted.store(false, Ordering::Release),
+            Task::Checkpoint(_) => self.checkpoint_wanted.store(false, Ordering::Release),
+            Task::CloseIdle(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use docdb_vfs::RealClock;
+
+    #[test]
+    fn many_wishes_make_one_task_and_a_wish_during_the_task_another() {
+        let schedule = Schedule::new(Arc::new(RealClock::new()));
+        let id = DatabaseId::new(1);
+        let signals = Signals::new(id, Arc::clone(&schedule), Duration::ZERO);
+        let late = Duration::from_secs(1 << 30);
+        for _ in 0..10 {
+            signals.want_sync();
+            signals.want_checkpoint();
+        }
+        assert_eq!(schedule.syncs.take(late), Some(Task::Sync(id)));
+        assert_eq!(schedule.syncs.take(late), None);
+        assert_eq!(schedule.upkeep.take(late), Some(Task::Checkpoint(id)));
+        assert_eq!(schedule.upkeep.take(late), None);
+
+        signals.begin(Task::Sync(id));
+        signals.want_sync();
+        assert_eq!(schedule.syncs.take(late), Some(Task::Sync(id)));
+    }
+}
