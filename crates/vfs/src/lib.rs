@@ -8,13 +8,18 @@
 //! [`Path`](std::path::Path)s, and nothing here knows a format.
 //!
 //! ```
-//! use docdb_vfs::{Host, read_whole, write_whole};
+//! use docdb_vfs::{SimVfs, Vfs, write_whole, read_whole};
+//! use docdb_vfs::{CrashProfile, OpenMode};
+//! use std::path::Path;
 //!
-//! let host = Host::real();
-//! let dir = tempfile::tempdir().unwrap();
-//! let path = dir.path().join("kept");
-//! write_whole(&*host.files, &path, b"synced and published").unwrap();
-//! assert_eq!(read_whole(&*host.files, &path, 64).unwrap(), b"synced and published");
+//! let disk = SimVfs::new(7);
+//! write_whole(&disk, Path::new("/kept"), b"synced and published").unwrap();
+//! let file = disk.open(Path::new("/lost"), OpenMode::CreateNew).unwrap();
+//! file.write_all_at(b"never synced", 0).unwrap();
+//!
+//! let after = disk.crash(CrashProfile::DropAll, 1);
+//! assert_eq!(read_whole(&after, Path::new("/kept"), 64).unwrap(), b"synced and published");
+//! assert!(!after.exists(Path::new("/lost")).unwrap());
 //! ```
 //!
 //! # Invariants
@@ -34,6 +39,7 @@ mod entropy;
 mod file_system;
 mod host;
 mod real;
+mod sim;
 
 pub use clock::{Clock, RealClock};
 pub use durable::{
@@ -43,3 +49,7 @@ pub use entropy::{Entropy, RealEntropy};
 pub use file_system::{Entry, EntryKind, File, Lock, LockError, OpenMode, Vfs};
 pub use host::Host;
 pub use real::RealVfs;
+pub use sim::{
+    CallKind, CrashProfile, Fault, FaultKind, FaultOn, Persistence, PowerLoss, SimClock,
+    SimEntropy, SimVfs, is_power_loss,
+};

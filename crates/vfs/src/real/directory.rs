@@ -40,6 +40,18 @@ pub(super) fn create(dir: &Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(dir)
 }
 
+/// Renames a regular file. Directories and links are never renamed, so finding one is a mistake.
+pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    let kind = std::fs::symlink_metadata(from)?.file_type();
+    if kind.is_file() {
+        std::fs::rename(from, to)
+    } else if kind.is_dir() {
+        Err(io::ErrorKind::IsADirectory.into())
+    } else {
+        Err(io::ErrorKind::InvalidInput.into())
+    }
+}
+
 /// Syncs the directory once: the call of the standard library would repeat an interrupted one.
 pub(super) fn sync(dir: &Path) -> io::Result<()> {
     let opened = rustix::io::retry_on_intr(|| {

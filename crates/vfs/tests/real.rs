@@ -1,0 +1,120 @@
+//! What only the machine's own file system can show.
+
+use std::io::ErrorKind;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+
+use docdb_vfs::{
+    EntryKind, Host, LockError, OpenMode, RealVfs, Vfs, create_dir_durable, write_whole,
+};
+
+const MODES: [OpenMode; 3] = [OpenMode::Read, OpenMode::ReadWrite, OpenMode::CreateNew];
+
+#[test]
+fn symbolic_links_are_refused_and_seen() {
+    let dir = tempfile::tempdir().unwrap();
+    let (target, link, dangling) = (
+        dir.path().join("target"),
+        dir.path().join("link"),
+        dir.path().join("dangling"),
+    );
+    let vfs = RealVfs::new();
+    write_whole(&vfs, &target, b"secret").unwrap();
+    symlink(&target, &link).unwrap();
+    symlink("nowhere", &dangling).unwrap();
+    for mode in MODES {
+        assert!(vfs.open(&link, mode).is_err());
+        assert!(vfs.open(&dangling, mode).is_err());
+    }
+    assert!(matches!(vfs.lock(&link), Err(LockError::Io(_))));
+    assert!(vfs.rename(&link, &dir.path().join("x")).is_err());
+    assert!(vfs.exists(&dangling).unwrap());
+    let others = vfs.list(dir.path()).unwrap();
+    let others = others.iter().filter(|it| it.kind == EntryKind::Other);
+    assert_eq!(others.count(), 2);
+    assert_eq!(std::fs::read(&target).unwrap(), b"secret");
+}
+
+#[test]
+fn pipes_and_sockets_are_refused_without_waiting() {
+    let dir = tempfile::tempdir().unwrap();
+    let (pipe, socket) = (dir.path().join("pipe"), dir.path().join("socket"));
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &pipe,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+        0,
+    )
+    .unwrap();
+    let _listener = UnixListener::bind(&socket).unwrap();
+    for mode in MODES {
+        assert!(RealVfs::new().open(&pipe, mode).is_err());
+        assert!(RealVfs::new().open(&socket, mode).is_err());
+    }
+}
+
+#[test]
+fn files_and_directories_belong_to_their_owner_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let vfs = RealVfs::new();
+    let deep = dir.path().join("x/y");
+    create_dir_durable(&vfs, &deep).unwrap();
+    write_whole(&vfs, &deep.join("file"), b"").unwrap();
+    let _lock = vfs.lock(&deep.join("lock")).unwrap();
+    let others = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o077;
+    for path in [
+        &dir.path().join("x"),
+        &deep,
+        &deep.join("file"),
+        &deep.join("lock"),
+    ] {
+        assert_eq!(others(path), 0, "{}", path.display());
+    }
+}
+
+#[test]
+fn a_held_lock_names_this_process() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("lock");
+    let vfs = RealVfs::new();
+    let held = vfs.lock(&path).unwrap();
+    match vfs.lock(&path) {
+        Err(LockError::Held { pid }) => assert_eq!(pid, Some(std::process::id())),
+        _ => panic!("taken twice"),
+    }
+    drop(held);
+    assert_eq!(std::fs::read(&path).unwrap(), b"");
+    // What a killed holder left behind is not in the way.
+    std::fs::write(&path, "99999999999999999999").unwrap();
+    let _held = vfs.lock(&path).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(text, format!("{}\n", std::process::id()));
+}
+
+#[test]
+fn sync_and_cache_calls_reach_the_machine() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = RealVfs::new()
+        .open(&dir.path().join("a"), OpenMode::CreateNew)
+        .unwrap();
+    file.write_all_at(b"bytes", 0).unwrap();
+    file.sync_data().unwrap();
+    file.sync_all().unwrap();
+    file.drop_cache().unwrap();
+    let mut bytes = [0; 5];
+    file.read_exact_at(&mut bytes, 0).unwrap();
+    assert_eq!(&bytes, b"bytes");
+}
+
+#[test]
+fn the_real_host_has_time_and_chance() {
+    let host = Host::real();
+    let first = host.clock.monotonic();
+    assert!(host.clock.monotonic() >= first);
+    assert!(host.clock.unix_time().as_secs() > 1_700_000_000);
+    assert_ne!(host.entropy.next_u128(), host.entropy.next_u128());
+    let error = host.files.open(Path::new("/no/such"), OpenMode::Read);
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::NotFound);
+}
