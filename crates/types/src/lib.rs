@@ -26,6 +26,7 @@
 mod durability;
 mod error;
 mod id;
+pub mod json;
 mod limits;
 mod name;
 
