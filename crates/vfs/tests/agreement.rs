@@ -1,13 +1,17 @@
 //! One behaviour, two file systems: each test runs on the machine's and on the simulated one.
 
-#![expect(clippy::unwrap_used, reason = "a failing call is a failing test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a failing call is a failing test"
+)]
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use docdb_vfs::{
-    EntryKind, LockError, OpenMode, RealVfs, SimVfs, Vfs, create_dir_durable, publish, read_whole,
-    remove_durable, write_whole,
+    Entropy, EntryKind, LockError, OpenMode, RealVfs, SimEntropy, SimVfs, Vfs, create_dir_durable,
+    publish, read_whole, remove_durable, write_whole,
 };
 
 fn on_both(behaves: impl Fn(&dyn Vfs, &Path)) {
@@ -281,4 +285,57 @@ fn a_path_knows_how_much_space_is_left() {
             ErrorKind::NotFound
         );
     });
+}
+
+/// One random call on a handful of names; what it answers, as text.
+fn wander(vfs: &dyn Vfs, dir: &Path, draw: &SimEntropy) -> String {
+    let below = |bound: u64| draw.next_u64() % bound;
+    let pick = || dir.join(["a", "b", "d", "d/a", "d/b", "a/x", "no/a"][below(7) as usize]);
+    let edge = || (below(3) * 4096 + below(9)).saturating_sub(4);
+    let path = pick();
+    let open = |mode| vfs.open(&path, mode);
+    let answer = match below(10) {
+        0 => open(OpenMode::CreateNew).map(|file| file.length().unwrap()),
+        1 => vfs.rename(&path, &pick()).map(|()| 0),
+        2 => vfs.remove(&path).map(|()| 0),
+        3 => vfs.create_dir(&path).map(|()| 0),
+        4 => vfs.exists(&path).map(u64::from),
+        5 => vfs.sync_dir(&path).map(|()| 0),
+        6 => open(OpenMode::ReadWrite).and_then(|file| {
+            file.set_len(edge())?;
+            file.sync_data()?;
+            file.length()
+        }),
+        _ => open(OpenMode::ReadWrite).and_then(|file| {
+            file.write_all_at(&vec![below(256) as u8; below(5000) as usize], edge())?;
+            let mut buf = vec![0; below(6000) as usize];
+            let read = file.read_at(&mut buf, edge())?;
+            file.drop_cache()?;
+            Ok(buf[..read].iter().fold(read as u64, |sum, &byte| {
+                sum * 31 % 1_000_003 + u64::from(byte)
+            }))
+        }),
+    };
+    let listed = vfs.list(&path).map_err(|error| error.kind());
+    let bytes = read_whole(vfs, &path, 1 << 20).map_err(|error| error.kind());
+    format!(
+        "{:?} {listed:?} {bytes:?}",
+        answer.map_err(|error| error.kind())
+    )
+}
+
+#[test]
+fn random_histories_have_the_same_answers() {
+    for seed in 0..20 {
+        let real_dir = tempfile::tempdir().unwrap();
+        let (real, sim) = (RealVfs::new(), SimVfs::new(seed));
+        let (one, two) = (SimEntropy::new(seed), SimEntropy::new(seed));
+        for call in 0..150 {
+            assert_eq!(
+                wander(&real, real_dir.path(), &one),
+                wander(&sim, Path::new("/"), &two),
+                "seed {seed}, call {call}"
+            );
+        }
+    }
 }

@@ -195,15 +195,20 @@ impl Disk {
 
     pub(super) fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         let source = self.names.visible.place(from)?;
-        let target = self.names.visible.place(to)?;
         let node = match self.names.visible.node_at(source.as_ref()) {
             Some(Node::File(id)) => Node::File(id),
             Some(Node::Directory(_)) => return Err(io::ErrorKind::IsADirectory.into()),
             None => return Err(io::ErrorKind::NotFound.into()),
         };
+        let target = self.names.visible.place(to)?;
         let replaced = self.names.visible.node_at(target.as_ref());
         if let Some(Node::Directory(_)) = replaced {
-            return Err(io::ErrorKind::IsADirectory.into());
+            // The kernel notices first that the directory holds at least the file itself.
+            return Err(if from.starts_with(to) {
+                io::ErrorKind::DirectoryNotEmpty.into()
+            } else {
+                io::ErrorKind::IsADirectory.into()
+            });
         }
         if source == target {
             return Ok(());
@@ -373,5 +378,28 @@ impl Disk {
     /// has not: what it was to make durable is left to chance as it is.
     pub(super) fn outlives_power(kind: CallKind) -> bool {
         kind.mutates() && !matches!(kind, CallKind::Sync | CallKind::SyncDir)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::names::ROOT;
+    use super::*;
+
+    #[test]
+    fn a_file_that_nothing_leads_to_takes_no_memory() {
+        let mut disk = Disk::new(1);
+        let (a, b) = (Path::new("/a"), Path::new("/b"));
+        let open = disk.open(a, OpenMode::CreateNew).unwrap();
+        disk.sync_dir(ROOT);
+        disk.remove(a).unwrap();
+        disk.close(open);
+        assert_eq!(disk.files.len(), 1, "a crash may bring it back");
+        let open = disk.open(b, OpenMode::CreateNew).unwrap();
+        disk.remove(b).unwrap();
+        disk.sync_dir(ROOT);
+        assert_eq!(disk.files.len(), 1, "the handle may read it");
+        disk.close(open);
+        assert!(disk.files.is_empty() && disk.unlinked.is_empty());
     }
 }

@@ -66,8 +66,8 @@ impl File for SimFile {
         match disk.admit(&self.call(CallKind::Write))? {
             Fate::Passes | Fate::Lies => disk.write(self.id, buf, offset),
             Fate::Short => {
-                let most = buf.len().saturating_sub(1);
-                let part = disk.chance.length_below(most) + usize::from(most > 0);
+                // At least one byte, and where there are two not the last one.
+                let part = 1 + disk.chance.length_below(buf.len().saturating_sub(1));
                 disk.write(self.id, buf.get(..part).unwrap_or(buf), offset)
             }
             Fate::Fails(errno) => Err(errno.into()),
