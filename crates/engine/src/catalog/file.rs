@@ -1,0 +1,122 @@
+//! The file `.catalog`: two copies of the same contents, the second one at the first multiple of
+//! 4096 behind the first, so that no damaged block reaches both.
+
+use std::io;
+use std::path::Path;
+
+use docdb_types::DatabaseId;
+use docdb_vfs::{OpenMode, Vfs, write_whole};
+
+use super::format::{self, Header};
+use super::{CatalogError, Contents};
+
+/// Copies begin at multiples of this.
+const BLOCK_BYTES: usize = 4096;
+/// Far above the catalog of a million databases.
+const LIMIT_BYTES: u64 = 1 << 30;
+
+/// What stands under the name of the catalog.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// Nothing.
+    Missing,
+    /// A catalog. Not `whole`: one of its copies is damaged.
+    Catalog { contents: Contents, whole: bool },
+    /// A file without a valid copy.
+    Damaged {
+        bytes: Vec<u8>,
+        /// Ids below this one have been given to databases, as far as the headers tell.
+        next_id: DatabaseId,
+    },
+}
+
+/// Reads the file at `path`.
+///
+/// # Errors
+/// `Newer`, and `Read` where what could be read holds no valid copy: a read error is not damage.
+pub(super) fn load(files: &dyn Vfs, path: &Path) -> Result<Found, CatalogError> {
+    let read_error = |source| CatalogError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let (bytes, unreadable) = match read(files, path) {
+        Ok(read) => read,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Missing),
+        Err(error) => return Err(read_error(error)),
+    };
+    let mut copies = Vec::new();
+    let mut next_id = Contents::empty().next_id;
+    for start in (0..bytes.len()).step_by(BLOCK_BYTES) {
+        let copy = bytes.get(start..).unwrap_or_default();
+        let Some(header) = Header::decode(copy) else {
+            continue;
+        };
+        if header.version > format::VERSION {
+            return Err(CatalogError::Newer {
+                path: path.to_owned(),
+                found: header.version,
+                known: format::VERSION,
+            });
+        }
+        next_id = next_id.max(header.next_id);
+        copies.extend(format::decode(copy));
+    }
+    let whole = copies.len() >= 2;
+    let newest = copies.into_iter().max_by_key(|copy| copy.generation);
+    match (newest, unreadable) {
+        (Some(contents), _) => Ok(Found::Catalog { contents, whole }),
+        (None, Some(error)) => Err(read_error(error)),
+        (None, None) => Ok(Found::Damaged { bytes, next_id }),
+    }
+}
+
+/// Replaces the file by `contents`.
+///
+/// # Durability
+/// On success the contents survive a power cut; a power cut during the call leaves the old or the
+/// new file.
+pub(super) fn store(files: &dyn Vfs, path: &Path, contents: &Contents) -> io::Result<()> {
+    let copy = format::encode(contents);
+    let second = copy.len().next_multiple_of(BLOCK_BYTES);
+    let mut bytes = Vec::with_capacity(second + copy.len());
+    bytes.extend_from_slice(&copy);
+    bytes.resize(second, 0);
+    bytes.extend_from_slice(&copy);
+    write_whole(files, path, &bytes)
+}
+
+/// Whether the file at `path` is known to be of this generation.
+pub(super) fn is_of_generation(files: &dyn Vfs, path: &Path, generation: u64) -> bool {
+    let mut header = [0; format::HEADER_BYTES];
+    files
+        .open(path, OpenMode::Read)
+        .and_then(|file| file.read_exact_at(&mut header, 0))
+        .is_ok_and(|()| {
+            Header::decode(&header).is_some_and(|header| header.generation == generation)
+        })
+}
+
+/// The bytes of the file, with zeros where they cannot be read, and the error if there is one.
+fn read(files: &dyn Vfs, path: &Path) -> io::Result<(Vec<u8>, Option<io::Error>)> {
+    let file = files.open(path, OpenMode::Read)?;
+    let length = file.length()?;
+    if length > LIMIT_BYTES {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    let length = usize::try_from(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    let mut bytes = Vec::new();
+    bytes
+        .try_reserve_exact(length)
+        .map_err(|_| io::ErrorKind::OutOfMemory)?;
+    bytes.resize(length, 0);
+    let Err(error) = file.read_exact_at(&mut bytes, 0) else {
+        return Ok((bytes, None));
+    };
+    for (number, block) in bytes.chunks_mut(BLOCK_BYTES).enumerate() {
+        let offset = (number * BLOCK_BYTES) as u64;
+        if file.read_exact_at(block, offset).is_err() {
+            block.fill(0);
+        }
+    }
+    Ok((bytes, Some(error)))
+}
