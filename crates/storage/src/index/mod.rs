@@ -1,0 +1,23 @@
+//! The index: which version of which document is where.
+
+mod change;
+mod chunk;
+mod collections;
+mod concurrent;
+mod entry;
+mod history;
+mod key;
+mod ordered;
+mod snapshot;
+mod state;
+mod usage;
+mod view;
+
+pub use change::{IndexChange, Swing, Swung};
+pub use collections::CollectionState;
+pub use concurrent::Index;
+pub use entry::Entry;
+pub use key::IndexKey;
+pub use snapshot::Snapshot;
+pub use usage::FileUse;
+pub use view::IndexView;

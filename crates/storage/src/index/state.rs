@@ -1,0 +1,211 @@
+//! What the lock of the index guards, and how it changes.
+
+use std::collections::BTreeSet;
+
+use docdb_types::{CollectionId, TransactionId};
+
+use super::collections::Collections;
+use super::history::History;
+use super::usage::Usage;
+use super::{Entry, IndexChange, IndexKey, Swing, Swung};
+use crate::StorageError;
+
+/// Newest versions, older versions that snapshots see, and the use of data files.
+#[derive(Debug)]
+pub(super) struct State<K> {
+    pub(super) collections: Collections<K>,
+    pub(super) history: History<K>,
+    pub(super) usage: Usage,
+}
+
+impl<K: IndexKey> State<K> {
+    /// Checks that every change names a collection that exists when its turn comes.
+    pub(super) fn check(&self, changes: &[IndexChange<K>]) -> Result<(), StorageError> {
+        let mut created = Vec::new();
+        let mut known = None;
+        for change in changes {
+            let id = match change {
+                IndexChange::CreateCollection { id, .. } => {
+                    created.push(*id);
+                    continue;
+                }
+                IndexChange::Set { collection, .. } => *collection,
+                IndexChange::DropCollection { id, .. } => *id,
+            };
+            if known != Some(id) && self.collections.get(id).is_none() && !created.contains(&id) {
+                return Err(StorageError::UnknownCollection { collection: id });
+            }
+            known = Some(id);
+        }
+        Ok(())
+    }
+
+    /// Applies one change; `open` are the open snapshots, ascending.
+    pub(super) fn apply(&mut self, open: &[TransactionId], change: &IndexChange<K>) {
+        match change {
+            IndexChange::Set {
+                collection,
+                key,
+                entry,
+            } => {
+                self.set(open, *collection, key, *entry);
+            }
+            IndexChange::CreateCollection { id, name } => {
+                self.collections.create(*id, name.clone(), 0);
+            }
+            IndexChange::DropCollection { id, version } => self.collections.drop(*id, *version),
+        }
+    }
+
+    fn set(&mut self, open: &[TransactionId], id: CollectionId, key: &K, new: Entry) {
+        let Some(collection) = self.collections.get_mut(id) else {
+            return;
+        };
+        let old = collection.map.set(key.clone(), |old| {
+            let mut entry = new;
+            if old.is_some_and(Entry::is_in_data_files) {
+                entry.note_in_data_files();
+            }
+            entry
+        });
+        collection.highest_document_id = collection.highest_document_id.max(key.ordinal());
+        *collection.count_of(&new) += 1;
+        if let Some(old) = old {
+            *collection.count_of(&old) -= 1;
+            // A version that its own transaction replaces was never visible.
+            if old.version() < new.version() {
+                self.history.keep(open, id, key, old, new.version());
+            }
+            self.usage.subtract(key, &old);
+        }
+        self.usage.add(key, &new);
+    }
+
+    pub(super) fn swing(&mut self, swings: &[Swing<K>]) -> Swung {
+        let mut swung = Swung::default();
+        for swing in swings {
+            let Some(collection) = self.collections.get_mut(swing.collection) else {
+                swung.superseded += 1;
+                continue;
+            };
+            let mut after = None;
+            let before = collection.map.update(&swing.key, |entry| {
+                // INVARIANT: the newest record under the key in the data files is a document from
+                // now on, also when the newest version has become another one meanwhile.
+                entry.note_in_data_files();
+                if entry.location() == swing.from {
+                    entry.move_to(swing.to);
+                }
+                after = Some(*entry);
+            });
+            match before
+                .zip(after)
+                .filter(|(before, after)| before.location() != after.location())
+            {
+                Some((before, after)) => {
+                    self.usage.subtract(&swing.key, &before);
+                    self.usage.add(&swing.key, &after);
+                    swung.moved += 1;
+                }
+                None => {
+                    // A snapshot may still read the version that was copied.
+                    self.history.update(swing.collection, &swing.key, |entry| {
+                        if entry.location() == swing.from {
+                            entry.move_to(swing.to);
+                        }
+                    });
+                    swung.superseded += 1;
+                }
+            }
+        }
+        swung
+    }
+
+    /// Lets go of a deletion that a checkpoint is done with, or marks it to go with the last
+    /// snapshot that sees what it hides.
+    pub(super) fn forget(&mut self, id: CollectionId, key: &K, version: TransactionId) {
+        let Some(collection) = self.collections.get_mut(id) else {
+            return;
+        };
+        let is_it = |entry: &&Entry| entry.is_tombstone() && entry.version() == version;
+        if collection.map.get(key).filter(is_it).is_none() {
+            return;
+        }
+        if self.history.holds(id, key) {
+            collection.map.update(key, Entry::settle);
+        } else {
+            collection.map.remove(key);
+            collection.tombstones -= 1;
+        }
+    }
+
+    /// Lets go of everything that only `closed` snapshots saw; `open` are the others, ascending.
+    pub(super) fn close(&mut self, closed: &BTreeSet<TransactionId>, open: &[TransactionId]) {
+        let Self {
+            collections,
+            history,
+            usage,
+        } = self;
+        for snapshot in closed {
+            history.close(*snapshot, open, |id, key| {
+                let Some(collection) = collections.get_mut(id) else {
+                    return;
+                };
+                if collection.map.get(key).is_some_and(Entry::is_settled) {
+                    collection.map.remove(key);
+                    collection.tombstones -= 1;
+                }
+            });
+        }
+        for collection in collections.remove_dropped(open.first().copied()) {
+            for (key, entry) in collection.map.iter_from(None) {
+                usage.subtract(key, entry);
+            }
+        }
+    }
+
+    /// The newest version under a key that a snapshot sees, which may be a deletion.
+    pub(super) fn get_at(&self, id: CollectionId, key: &K, at: TransactionId) -> Option<&Entry> {
+        let newest = self.collections.get_at(id, at)?.map.get(key)?;
+        self.visible(id, key, newest, at)
+    }
+
+    /// `newest`, or the version of the same key that a snapshot sees instead.
+    pub(super) fn visible<'a>(
+        &'a self,
+        id: CollectionId,
+        key: &K,
+        newest: &'a Entry,
+        at: TransactionId,
+    ) -> Option<&'a Entry> {
+        if newest.version() <= at {
+            Some(newest)
+        } else {
+            self.history.get(id, key, at)
+        }
+    }
+
+    /// Whether anything is kept that goes when snapshots close.
+    pub(super) fn keeps_for_snapshots(&self) -> bool {
+        self.history.len() > 0 || self.collections.dropped() > 0
+    }
+
+    /// Memory of everything, in bytes.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.collections
+            .maps()
+            .map(|map| map.heap_bytes())
+            .sum::<usize>()
+            + self.history.heap_bytes()
+    }
+}
+
+impl<K> super::collections::Collection<K> {
+    const fn count_of(&mut self, entry: &Entry) -> &mut u64 {
+        if entry.is_tombstone() {
+            &mut self.tombstones
+        } else {
+            &mut self.documents
+        }
+    }
+}
