@@ -48,6 +48,20 @@ pub struct EngineOptions {
     pub idle_timeout: Duration,
     /// Bounds on documents and requests.
     pub limits: Limits,
+    /// Who does what is due beside requests.
+    pub housekeeping: Housekeeping,
+}
+
+/// Who does what is due beside requests: syncs in interval mode, checkpoints, closing idle
+/// databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Housekeeping {
+    /// Threads of the engine, which sleep while nothing is due.
+    #[default]
+    Background,
+    /// Nobody, until [`Engine::tick`](crate::Engine::tick) is called: for simulations, where the
+    /// clock moves by hand and everything must happen in one order.
+    Manual,
 }
 
 /// What one database needs to know of the [`EngineOptions`].
@@ -112,6 +126,7 @@ impl EngineOptions {
             max_open_databases: 100,
             idle_timeout: Duration::from_secs(5 * 60),
             limits: Limits::DEFAULT,
+            housekeeping: Housekeeping::Background,
         }
     }
 

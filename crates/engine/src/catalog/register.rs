@@ -1,6 +1,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use docdb_types::{DatabaseId, DatabaseName, DatabaseUid};
 use docdb_vfs::{Host, Vfs, write_whole};
@@ -32,6 +33,8 @@ pub enum CatalogOrigin {
 pub(crate) struct Catalog {
     origin: CatalogOrigin,
     unidentified: Vec<DatabaseName>,
+    /// The id of the next database. Apart from the register, which is locked while it is written.
+    next_id: AtomicU64,
     register: Mutex<Register>,
 }
 
@@ -116,14 +119,11 @@ impl Catalog {
         Ok(Self::new(CatalogOrigin::Rebuilt, unidentified, register))
     }
 
-    const fn new(
-        origin: CatalogOrigin,
-        unidentified: Vec<DatabaseName>,
-        register: Register,
-    ) -> Self {
+    fn new(origin: CatalogOrigin, unidentified: Vec<DatabaseName>, register: Register) -> Self {
         Self {
             origin,
             unidentified,
+            next_id: AtomicU64::new(register.contents.next_id.get()),
             register: Mutex::new(register),
         }
     }
@@ -144,13 +144,10 @@ impl Catalog {
         register.contents.entries.values().cloned().collect()
     }
 
-    /// Takes the next id. It becomes durable with the next change; one that was taken for nothing
-    /// is skipped.
+    /// Takes the next id, without waiting for a change that is being written. The id becomes durable
+    /// with the next change; one that was taken for nothing is skipped.
     pub(crate) fn take_id(&self) -> DatabaseId {
-        let contents = &mut self.register.lock().contents;
-        let id = contents.next_id;
-        contents.next_id = DatabaseId::new(id.get().saturating_add(1));
-        id
+        DatabaseId::new(self.next_id.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Adds a database.
@@ -163,7 +160,7 @@ impl Catalog {
     /// not.
     pub(crate) fn insert(&self, entry: Entry) -> Result<(), CatalogError> {
         let name = entry.identity.name.clone();
-        self.register.lock().change(vec![(name, Some(entry))])
+        self.change(vec![(name, Some(entry))])
     }
 
     /// Notes that a database has been dropped.
@@ -175,11 +172,10 @@ impl Catalog {
     /// `Unknown`. `Write`: it has not been dropped. `Sync`: unknown; [`settle`](Self::settle)
     /// decides that it has not.
     pub(crate) fn mark_dropping(&self, name: &DatabaseName) -> Result<(), CatalogError> {
-        let mut register = self.register.lock();
-        let entry = register.contents.entries.get(name);
-        let mut entry = entry.ok_or(CatalogError::Unknown)?.clone();
+        let entry = self.register.lock().contents.entries.get(name).cloned();
+        let mut entry = entry.ok_or(CatalogError::Unknown)?;
         entry.status = Status::Dropping;
-        register.change(vec![(name.clone(), Some(entry))])
+        self.change(vec![(name.clone(), Some(entry))])
     }
 
     /// Forgets databases whose files are gone, all of them in one write.
@@ -190,8 +186,13 @@ impl Catalog {
         &self,
         names: impl IntoIterator<Item = DatabaseName>,
     ) -> Result<(), CatalogError> {
-        let changes = names.into_iter().map(|name| (name, None)).collect();
-        self.register.lock().change(changes)
+        self.change(names.into_iter().map(|name| (name, None)).collect())
+    }
+
+    fn change(&self, changes: Vec<(DatabaseName, Option<Entry>)>) -> Result<(), CatalogError> {
+        let mut register = self.register.lock();
+        register.contents.next_id = DatabaseId::new(self.next_id.load(Ordering::Relaxed));
+        register.change(changes)
     }
 
     /// Makes sure that a change which failed with an unknown outcome has not happened and will not.

@@ -1,9 +1,24 @@
 //! Which databases are open: opened when needed, closed when idle, and what runs beside them.
+//!
+//! Invariants:
+//! - **a database is open once**: who opens, closes or drops it has its turn, the others wait;
+//! - **no lock of the pool is held during I/O**: the opening, the failure or the drop of one
+//!   database keeps nobody waiting who wants another one;
+//! - **nothing polls**: without anything due, nobody wakes up.
 
+mod closing;
+mod databases;
+mod dropping;
 mod memory;
+mod opening;
+mod roster;
 mod schedule;
 mod signals;
+mod slot;
+#[cfg(test)]
+mod tests;
+mod upkeep;
 
 pub use memory::{MemoryBudget, MemoryShare};
-#[allow(unused_imports, reason = "what opens databases is above it")]
+pub use opening::OpenMode;
 pub(crate) use signals::Signals;

@@ -1,0 +1,63 @@
+use std::sync::Arc;
+
+use docdb_types::{DatabaseName, DatabaseUid, Error};
+
+use super::Signals;
+use crate::catalog::Identity;
+
+/// What the pool needs of the layer that knows what is in a database.
+///
+/// The pool calls for one database one at a time, except for [`sync`](Self::sync),
+/// [`checkpoint`](Self::checkpoint) and whatever the users of an open database do.
+pub(crate) trait Databases: Send + Sync + 'static {
+    /// An open database.
+    type Database: Send + Sync + 'static;
+
+    /// Which database the manifest of this name belongs to; `None` if that cannot be told.
+    fn identify(&self, name: &DatabaseName) -> Option<DatabaseUid>;
+
+    /// What files there are under the name of a database that the catalog does not have.
+    fn leftovers(&self, name: &DatabaseName) -> Result<Leftovers, Error>;
+
+    /// Creates the files of a new, empty database. On success they are durable; after a failure
+    /// some of them may be there.
+    fn create(&self, identity: &Identity) -> Result<(), Error>;
+
+    /// Removes all files of this name, durably; the manifest before all others, so that a lost
+    /// catalog is not rebuilt with half a database. None being there is fine. Whoever has one of
+    /// them open can still read it.
+    fn remove(&self, name: &DatabaseName) -> Result<(), Error>;
+
+    /// Opens a database with its files; never creates any.
+    fn open(&self, identity: &Identity, signals: Signals) -> Result<Arc<Self::Database>, Error>;
+
+    /// The signals that it was opened with.
+    fn signals(database: &Self::Database) -> &Signals;
+
+    /// Makes a checkpoint, syncs, and ends it: on return, success or not, nothing writes to its
+    /// files any more, and its users are answered `DbNotActive`.
+    fn close(&self, database: &Self::Database) -> Result<(), Error>;
+
+    /// Ends it as [`close`](Self::close) does, without writing anything.
+    fn abandon(&self, database: &Self::Database);
+
+    /// Syncs the log.
+    fn sync(&self, database: &Self::Database) -> Result<(), Error>;
+
+    /// Makes a checkpoint.
+    fn checkpoint(&self, database: &Self::Database) -> Result<(), Error>;
+}
+
+/// Files of a name that no database has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Leftovers {
+    /// None.
+    None,
+    /// Those of a creation that was cut off: without a document, a collection or a transaction.
+    Empty,
+    /// Something that a person may want to keep.
+    Data {
+        /// One of the files.
+        file: String,
+    },
+}

@@ -1,0 +1,128 @@
+use std::sync::Arc;
+use std::time::Duration;
+use std::{io, thread};
+
+use docdb_types::{DatabaseId, Error, FsyncMode};
+use parking_lot::Mutex;
+
+use super::databases::Databases;
+use super::roster::{Pool, count};
+use super::schedule::{Agenda, Task};
+use super::slot::{State, contained};
+
+/// The threads that do what is due beside requests. They sleep while nothing is.
+#[derive(Debug, Default)]
+pub(crate) struct Upkeep {
+    threads: Mutex<Vec<thread::JoinHandle<()>>>,
+}
+
+impl Upkeep {
+    /// Starts the threads of a pool.
+    ///
+    /// # Errors
+    /// When the system has no thread to give.
+    pub(crate) fn start<D: Databases>(pool: &Arc<Pool<D>>, fsync: FsyncMode) -> io::Result<Self> {
+        let upkeep = Self::default();
+        upkeep.spawn("docdb-upkeep", pool, |pool| &pool.schedule.upkeep)?;
+        if fsync == FsyncMode::Interval {
+            upkeep.spawn("docdb-sync", pool, |pool| &pool.schedule.syncs)?;
+        }
+        Ok(upkeep)
+    }
+
+    fn spawn<D: Databases>(
+        &self,
+        name: &str,
+        pool: &Arc<Pool<D>>,
+        agenda: fn(&Pool<D>) -> &Agenda,
+    ) -> io::Result<()> {
+        let pool = Arc::clone(pool);
+        let thread = thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                let clock = Arc::clone(&pool.host.clock);
+                while let Some(task) = agenda(&pool).wait(&*clock) {
+                    pool.run(task);
+                }
+            })?;
+        self.threads.lock().push(thread);
+        Ok(())
+    }
+
+    /// Waits for the threads of a pool whose schedule was stopped.
+    pub(crate) fn join(&self) {
+        let threads = std::mem::take(&mut *self.threads.lock());
+        for thread in threads {
+            // A task that panics is caught; a thread that ended otherwise has nothing to tell.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl<D: Databases> Pool<D> {
+    /// Runs everything that is due by now, in the order of its times, and returns when the next
+    /// task is due.
+    pub(crate) fn tick(&self) -> Option<Duration> {
+        let now = self.host.clock.monotonic();
+        while let Some(task) = self.schedule.syncs.take(now) {
+            self.run(task);
+        }
+        while let Some(task) = self.schedule.upkeep.take(now) {
+            self.run(task);
+        }
+        self.schedule.next_due()
+    }
+
+    /// Runs one task. Its failure and its panic are those of its database.
+    fn run(&self, task: Task) {
+        let (Task::Sync(id) | Task::Checkpoint(id) | Task::CloseIdle(id)) = task;
+        let error = match contained(|| self.perform(task, id)) {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error,
+            Err(panicked) => {
+                self.fail(id, &panicked);
+                panicked
+            }
+        };
+        count(&self.counters.task_failures);
+        tracing::error!(database = %id, ?task, %error, "a task failed");
+    }
+
+    fn perform(&self, task: Task, id: DatabaseId) -> Result<(), Error> {
+        // One that has been closed or dropped since has nothing left to do.
+        let Ok(slot) = self.numbered(id) else {
+            return Ok(());
+        };
+        if let Task::CloseIdle(_) = task {
+            self.close_if_idle(&slot);
+            return Ok(());
+        }
+        let Some(database) = slot.open() else {
+            return Ok(());
+        };
+        D::signals(&database).begin(task);
+        match task {
+            Task::Sync(_) => self.databases.sync(&database),
+            Task::Checkpoint(_) => self.databases.checkpoint(&database),
+            Task::CloseIdle(_) => Ok(()),
+        }
+    }
+
+    /// Ends a database in whose work something panicked.
+    fn fail(&self, id: DatabaseId, error: &Error) {
+        let Ok(slot) = self.numbered(id) else {
+            return;
+        };
+        let state = slot.state();
+        if !matches!(*state, State::Open(_)) {
+            return;
+        }
+        let (turn, before) = slot.begin(state, State::Closing);
+        if let State::Open(database) = before {
+            self.databases.abandon(&database);
+        }
+        turn.end(State::Failed(
+            error.clone().in_database(&slot.identity.name),
+        ));
+    }
+}
