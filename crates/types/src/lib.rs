@@ -34,7 +34,7 @@ pub mod json;
 mod limits;
 mod name;
 mod operation;
-mod patch;
+pub mod patch;
 
 pub use document::Document;
 pub use durability::FsyncMode;
