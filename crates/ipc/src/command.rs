@@ -1,0 +1,273 @@
+use std::fmt;
+use std::num::NonZeroU64;
+
+use bytes::Bytes;
+use docdb_types::{
+    CollectionName, DatabaseId, DatabaseName, DocumentId, Error, Operation, Outcome,
+};
+
+macro_rules! nonzero {
+    ($(#[$docs:meta])* $name:ident) => {
+        $(#[$docs])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(NonZeroU64);
+
+        impl $name {
+            /// The smallest one.
+            pub const MIN: Self = Self(NonZeroU64::MIN);
+
+            /// The one with this number; `None` for 0.
+            #[must_use]
+            pub const fn new(number: u64) -> Option<Self> {
+                match NonZeroU64::new(number) {
+                    Some(number) => Some(Self(number)),
+                    None => None,
+                }
+            }
+
+            /// The number.
+            #[must_use]
+            pub const fn get(self) -> u64 {
+                self.0.get()
+            }
+
+            /// The one after this one; behind the largest, the smallest again.
+            #[must_use]
+            pub const fn next(self) -> Self {
+                match self.0.checked_add(1) {
+                    Some(number) => Self(number),
+                    None => Self::MIN,
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(formatter)
+            }
+        }
+    };
+}
+
+nonzero! {
+    /// What a client names a request by: unique among those of its connection that are not answered.
+    RequestId
+}
+
+nonzero! {
+    /// A scan that goes on: known to the connection that began it, and to no other.
+    CursorId
+}
+
+/// What a client sends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// What its answer will name.
+    pub id: RequestId,
+    /// What is asked for.
+    pub command: Command,
+}
+
+/// What a request asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Introduces the client.
+    Hello(Hello),
+    /// Answers, and does nothing.
+    Ping,
+    /// Runs operations on documents.
+    Execute(Execute),
+    /// Lists documents, a page at a time.
+    Scan(Scan),
+    /// Gives a cursor up before its end.
+    CloseCursor {
+        /// The cursor.
+        cursor: CursorId,
+    },
+    /// Counts the live documents of a collection.
+    Count {
+        /// The database.
+        database: DatabaseId,
+        /// The collection.
+        collection: CollectionName,
+    },
+    /// Opens a database.
+    OpenDatabase {
+        /// Its name.
+        name: DatabaseName,
+        /// Whether it may or must be created.
+        create: CreateMode,
+    },
+    /// Closes a database on this connection.
+    CloseDatabase {
+        /// The database.
+        database: DatabaseId,
+    },
+    /// Removes a database and everything in it.
+    DropDatabase {
+        /// Its name.
+        name: DatabaseName,
+    },
+    /// Lists all databases.
+    ListDatabases,
+    /// Creates a collection.
+    CreateCollection {
+        /// The database.
+        database: DatabaseId,
+        /// The collection.
+        collection: CollectionName,
+    },
+    /// Removes an empty collection.
+    DeleteCollection {
+        /// The database.
+        database: DatabaseId,
+        /// The collection.
+        collection: CollectionName,
+    },
+    /// Lists the collections of a database.
+    ListCollections {
+        /// The database.
+        database: DatabaseId,
+    },
+    /// Answers what is measured.
+    Statistics {
+        /// The database, or `None` for the whole server.
+        database: Option<DatabaseId>,
+    },
+    /// Writes a checkpoint now.
+    Checkpoint {
+        /// The database.
+        database: DatabaseId,
+    },
+}
+
+/// Who a client is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Hello {
+    /// The version of the contract that it was written against.
+    pub protocol_version: u32,
+    /// Name of the program, for logs.
+    pub client_name: String,
+    /// Proof of who it is; empty where none is asked for.
+    pub token: Bytes,
+}
+
+/// Whether opening a database may or must create it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum CreateMode {
+    /// Created when it is missing.
+    #[default]
+    IfMissing,
+    /// Never created: `DbNotFound` when it is missing.
+    Never,
+    /// Always created: `DbExists` when it is there.
+    Always,
+}
+
+/// Operations on documents, run in order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Execute {
+    /// The database.
+    pub database: DatabaseId,
+    /// Whether they are one transaction: all or none.
+    pub atomic: bool,
+    /// What is run: the operations that are well formed, in their order.
+    pub operations: Vec<Operation>,
+    /// What is not run: operations of a request that is not atomic and that were refused while
+    /// decoding, with their positions among all operations of the request, in ascending order.
+    /// Empty in what a client sends.
+    pub refused: Vec<(u32, Error)>,
+}
+
+impl Execute {
+    /// Operations as a client sends them.
+    #[must_use]
+    pub const fn new(database: DatabaseId, atomic: bool, operations: Vec<Operation>) -> Self {
+        Self {
+            database,
+            atomic,
+            operations,
+            refused: Vec::new(),
+        }
+    }
+
+    /// Puts the refusals between the results of what was run, so that every result stands where its
+    /// operation stood.
+    #[must_use]
+    pub fn merge(
+        refused: Vec<(u32, Error)>,
+        results: Vec<Result<Outcome, Error>>,
+    ) -> Vec<Result<Outcome, Error>> {
+        if refused.is_empty() {
+            return results;
+        }
+        let mut merged = Vec::with_capacity(results.len() + refused.len());
+        let mut results = results.into_iter();
+        for (position, error) in refused {
+            let missing = (position as usize).saturating_sub(merged.len());
+            merged.extend(results.by_ref().take(missing));
+            merged.push(Err(error));
+        }
+        merged.extend(results);
+        merged
+    }
+}
+
+/// Asks for a page of documents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scan {
+    /// The database.
+    pub database: DatabaseId,
+    /// The collection.
+    pub collection: CollectionName,
+    /// The smallest id that is listed; `None` means from the first.
+    pub from: Option<DocumentId>,
+    /// Most documents in this page; 0 leaves it to the server.
+    pub limit: u32,
+    /// Most bytes of text in this page, of which the first document may be more; 0 leaves it to
+    /// the server.
+    pub max_bytes: u64,
+    /// Goes on behind an earlier page, on its snapshot; `collection` and `from` are then ignored.
+    pub cursor: Option<CursorId>,
+}
+
+impl Command {
+    /// Whether it can change what is stored.
+    #[must_use]
+    pub fn is_write(&self) -> bool {
+        match self {
+            Self::Execute(execute) => execute
+                .operations
+                .iter()
+                .any(|operation| operation.action.is_write()),
+            Self::OpenDatabase { create, .. } => *create != CreateMode::Never,
+            Self::DropDatabase { .. }
+            | Self::CreateCollection { .. }
+            | Self::DeleteCollection { .. } => true,
+            Self::Hello(_)
+            | Self::Ping
+            | Self::Scan(_)
+            | Self::CloseCursor { .. }
+            | Self::Count { .. }
+            | Self::CloseDatabase { .. }
+            | Self::ListDatabases
+            | Self::ListCollections { .. }
+            | Self::Statistics { .. }
+            | Self::Checkpoint { .. } => false,
+        }
+    }
+
+    /// Whether running it twice is the same as running it once, so that nothing is in doubt when
+    /// its answer is lost. A cursor moves with every page and so is not.
+    #[must_use]
+    pub fn is_repeatable(&self) -> bool {
+        !self.is_write()
+            && !matches!(
+                self,
+                Self::Scan(Scan {
+                    cursor: Some(_),
+                    ..
+                })
+            )
+    }
+}

@@ -1,0 +1,200 @@
+use docdb_types::{Code, CollectionName, DatabaseId, DatabaseName, DocumentId, Error, Limits};
+
+use super::enums::{create_mode_from_wire, create_mode_to_wire};
+use super::operation::{
+    Names, collection_to_wire, operation_from_wire, operation_to_wire, payload_bytes,
+};
+use crate::proto;
+use crate::proto::request::Command as Message;
+use crate::{Command, CursorId, Execute, Hello, Request, RequestId, Scan};
+
+/// Checks a request: its id, names, documents and limits.
+///
+/// # Errors
+/// Whatever makes the request as a whole impossible. An operation of a request that is not atomic
+/// is refused alone.
+pub(crate) fn request_from_wire(
+    message: proto::Request,
+    limits: &Limits,
+) -> Result<Request, Error> {
+    let id = RequestId::new(message.request_id)
+        .ok_or_else(|| Error::new(Code::InvalidRequestId, "ids of requests begin with 1"))?;
+    let command = message
+        .command
+        .ok_or_else(|| Error::new(Code::UnknownOperation, "the command is unknown"))?;
+    Ok(Request {
+        id,
+        command: command_from_wire(command, limits)?,
+    })
+}
+
+fn command_from_wire(message: Message, limits: &Limits) -> Result<Command, Error> {
+    Ok(match message {
+        Message::Hello(hello) => Command::Hello(Hello {
+            protocol_version: hello.protocol_version,
+            client_name: hello.client_name,
+            token: hello.authentication_token,
+        }),
+        Message::Ping(proto::Ping {}) => Command::Ping,
+        Message::Execute(execute) => Command::Execute(execute_from_wire(execute, limits)?),
+        Message::Scan(scan) => Command::Scan(Scan {
+            database: database_id(scan.db_id)?,
+            collection: CollectionName::new(&scan.collection)?,
+            from: DocumentId::new(scan.from_id),
+            limit: scan.limit,
+            max_bytes: scan.max_bytes,
+            cursor: CursorId::new(scan.cursor),
+        }),
+        Message::CloseCursor(close) => Command::CloseCursor {
+            cursor: CursorId::new(close.cursor)
+                .ok_or_else(|| Error::new(Code::TxnExpired, "cursors begin with 1"))?,
+        },
+        Message::Count(count) => Command::Count {
+            database: database_id(count.db_id)?,
+            collection: CollectionName::new(&count.collection)?,
+        },
+        Message::OpenDb(open) => Command::OpenDatabase {
+            name: DatabaseName::new(&open.name)?,
+            create: create_mode_from_wire(open.create)
+                .ok_or_else(|| Error::new(Code::UnknownOperation, "the create mode is unknown"))?,
+        },
+        Message::CloseDb(close) => Command::CloseDatabase {
+            database: database_id(close.db_id)?,
+        },
+        Message::DropDb(drop) => Command::DropDatabase {
+            name: DatabaseName::new(&drop.name)?,
+        },
+        Message::ListDbs(proto::ListDbs {}) => Command::ListDatabases,
+        Message::CreateCollection(create) => Command::CreateCollection {
+            database: database_id(create.db_id)?,
+            collection: CollectionName::new(&create.name)?,
+        },
+        Message::DeleteCollection(delete) => Command::DeleteCollection {
+            database: database_id(delete.db_id)?,
+            collection: CollectionName::new(&delete.name)?,
+        },
+        Message::ListCollections(list) => Command::ListCollections {
+            database: database_id(list.db_id)?,
+        },
+        Message::Stats(stats) => Command::Statistics {
+            database: (stats.db_id != 0).then(|| DatabaseId::new(stats.db_id)),
+        },
+        Message::Checkpoint(checkpoint) => Command::Checkpoint {
+            database: database_id(checkpoint.db_id)?,
+        },
+    })
+}
+
+fn database_id(id: u64) -> Result<DatabaseId, Error> {
+    if id == 0 {
+        return Err(Error::new(Code::DbNotOpen, "ids of databases begin with 1"));
+    }
+    Ok(DatabaseId::new(id))
+}
+
+fn execute_from_wire(message: proto::Execute, limits: &Limits) -> Result<Execute, Error> {
+    let database = database_id(message.db_id)?;
+    let payload: usize = message.operations.iter().map(payload_bytes).sum();
+    if payload > limits.request_bytes {
+        return Err(Error::new(
+            Code::PayloadTooLarge,
+            format!(
+                "request with {payload} bytes of payload, at most {}",
+                limits.request_bytes
+            ),
+        ));
+    }
+    let mut execute = Execute::new(
+        database,
+        message.atomic,
+        Vec::with_capacity(message.operations.len()),
+    );
+    let mut names = Names::default();
+    for (operation, position) in message.operations.into_iter().zip(0..) {
+        match operation_from_wire(operation, &mut names, limits) {
+            Ok(operation) => execute.operations.push(operation),
+            Err(error) if execute.atomic => return Err(error.at_step(position)),
+            Err(error) => execute.refused.push((position, error)),
+        }
+    }
+    Ok(execute)
+}
+
+pub(crate) fn request_to_wire(request: Request) -> proto::Request {
+    proto::Request {
+        request_id: request.id.get(),
+        command: Some(command_to_wire(request.command)),
+    }
+}
+
+fn command_to_wire(command: Command) -> Message {
+    match command {
+        Command::Hello(hello) => Message::Hello(proto::Hello {
+            protocol_version: hello.protocol_version,
+            client_name: hello.client_name,
+            authentication_token: hello.token,
+        }),
+        Command::Ping => Message::Ping(proto::Ping {}),
+        Command::Execute(execute) => Message::Execute(proto::Execute {
+            db_id: execute.database.get(),
+            atomic: execute.atomic,
+            operations: execute
+                .operations
+                .into_iter()
+                .map(operation_to_wire)
+                .collect(),
+        }),
+        Command::Scan(scan) => Message::Scan(proto::Scan {
+            db_id: scan.database.get(),
+            collection: collection_to_wire(&scan.collection),
+            from_id: scan.from.map_or(0, DocumentId::get),
+            limit: scan.limit,
+            max_bytes: scan.max_bytes,
+            cursor: scan.cursor.map_or(0, CursorId::get),
+        }),
+        Command::CloseCursor { cursor } => Message::CloseCursor(proto::CloseCursor {
+            cursor: cursor.get(),
+        }),
+        Command::Count {
+            database,
+            collection,
+        } => Message::Count(proto::Count {
+            db_id: database.get(),
+            collection: collection_to_wire(&collection),
+        }),
+        Command::OpenDatabase { name, create } => Message::OpenDb(proto::OpenDb {
+            name: name.as_str().to_owned(),
+            create: create_mode_to_wire(create) as i32,
+        }),
+        Command::CloseDatabase { database } => Message::CloseDb(proto::CloseDb {
+            db_id: database.get(),
+        }),
+        Command::DropDatabase { name } => Message::DropDb(proto::DropDb {
+            name: name.as_str().to_owned(),
+        }),
+        Command::ListDatabases => Message::ListDbs(proto::ListDbs {}),
+        Command::CreateCollection {
+            database,
+            collection,
+        } => Message::CreateCollection(proto::CreateCollection {
+            db_id: database.get(),
+            name: collection_to_wire(&collection),
+        }),
+        Command::DeleteCollection {
+            database,
+            collection,
+        } => Message::DeleteCollection(proto::DeleteCollection {
+            db_id: database.get(),
+            name: collection_to_wire(&collection),
+        }),
+        Command::ListCollections { database } => Message::ListCollections(proto::ListCollections {
+            db_id: database.get(),
+        }),
+        Command::Statistics { database } => Message::Stats(proto::Stats {
+            db_id: database.map_or(0, DatabaseId::get),
+        }),
+        Command::Checkpoint { database } => Message::Checkpoint(proto::Checkpoint {
+            db_id: database.get(),
+        }),
+    }
+}
