@@ -1,0 +1,394 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use docdb_ipc::{
+    CheckpointReport, CollectionInfo, Command, CreateMode, Execute, OpenedDatabase, Reply,
+    Statistics, StoredDocument,
+};
+use docdb_types::{
+    Action, Code, CollectionId, CollectionName, DatabaseId, DatabaseName, Document, DocumentId,
+    Error, FsyncMode, Operation, Outcome, PatchStep, Version,
+};
+
+use crate::connection::unexpected;
+use crate::retry::retrying;
+use crate::source::Source;
+use crate::{Client, Scan, ScanOptions};
+
+/// A handle to one database. Clones share everything.
+///
+/// Requests that fail without an effect and may succeed later are tried again, as the
+/// [`RetryPolicy`](crate::RetryPolicy) says. A connection on which the server does not hold the
+/// database open opens it there again; a database that was dropped is not created anew by that.
+#[derive(Debug, Clone)]
+pub struct Database {
+    source: Source,
+    name: DatabaseName,
+    /// What the server names it by; changes only when another database took its name.
+    id: Arc<AtomicU64>,
+    opened: OpenedDatabase,
+}
+
+impl Database {
+    pub(crate) async fn open(
+        source: Source,
+        name: DatabaseName,
+        create: CreateMode,
+    ) -> Result<Self, Error> {
+        let command = Command::OpenDatabase {
+            name: name.clone(),
+            create,
+        };
+        let opened = opened(source.request(&command).await?)?;
+        Ok(Self {
+            source,
+            name,
+            id: Arc::new(AtomicU64::new(opened.id.get())),
+            opened,
+        })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(&self) -> &DatabaseName {
+        &self.name
+    }
+
+    /// What the server names it by, for [`Command`]s of one's own.
+    #[must_use]
+    pub fn id(&self) -> DatabaseId {
+        DatabaseId::new(self.id.load(Ordering::Relaxed))
+    }
+
+    /// Whether opening this handle created it.
+    #[must_use]
+    pub const fn was_created(&self) -> bool {
+        self.opened.created
+    }
+
+    /// The fsync mode that was in force when it was opened.
+    #[must_use]
+    pub const fn fsync_mode(&self) -> FsyncMode {
+        self.opened.fsync_mode
+    }
+
+    /// Stores a new document; without an id the next free one is assigned.
+    ///
+    /// # Errors
+    /// `DocExists`, `CollectionNotFound`, and those of [`Client::request`].
+    pub async fn create(
+        &self,
+        collection: &CollectionName,
+        id: Option<DocumentId>,
+        document: Document,
+    ) -> Result<Outcome, Error> {
+        self.run(collection, Action::Create { id, document }).await
+    }
+
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// `DocNotFound`, `CollectionNotFound`, and those of [`Client::request`].
+    pub async fn read(
+        &self,
+        collection: &CollectionName,
+        id: DocumentId,
+    ) -> Result<StoredDocument, Error> {
+        let outcome = self.run(collection, Action::Read { id }).await?;
+        let document = outcome.document.ok_or_else(unexpected)?;
+        Ok(StoredDocument {
+            id: outcome.id,
+            version: outcome.version,
+            document,
+        })
+    }
+
+    /// Replaces a live document whole; with `expected`, only that version of it.
+    ///
+    /// # Errors
+    /// `DocNotFound`, `VersionMismatch`, `CollectionNotFound`, and those of [`Client::request`].
+    pub async fn update(
+        &self,
+        collection: &CollectionName,
+        id: DocumentId,
+        document: Document,
+        expected: Option<Version>,
+    ) -> Result<Outcome, Error> {
+        self.run(
+            collection,
+            Action::Update {
+                id,
+                document,
+                expected,
+            },
+        )
+        .await
+    }
+
+    /// Creates or replaces a document; the change of the outcome tells which.
+    ///
+    /// # Errors
+    /// `CollectionNotFound`, and those of [`Client::request`].
+    pub async fn upsert(
+        &self,
+        collection: &CollectionName,
+        id: DocumentId,
+        document: Document,
+    ) -> Result<Outcome, Error> {
+        self.run(collection, Action::Upsert { id, document }).await
+    }
+
+    /// Removes a live document; with `expected`, only that version of it.
+    ///
+    /// # Errors
+    /// `DocNotFound`, `VersionMismatch`, `CollectionNotFound`, and those of [`Client::request`].
+    pub async fn delete(
+        &self,
+        collection: &CollectionName,
+        id: DocumentId,
+        expected: Option<Version>,
+    ) -> Result<Outcome, Error> {
+        self.run(collection, Action::Delete { id, expected }).await
+    }
+
+    /// Applies steps to a live document, all or none; with `expected`, only to that version of it.
+    ///
+    /// # Errors
+    /// `DocNotFound`, `VersionMismatch`, `InvalidPatch`, `InvalidPath`, `NotJsonObject`,
+    /// `CollectionNotFound`, and those of [`Client::request`].
+    pub async fn patch(
+        &self,
+        collection: &CollectionName,
+        id: DocumentId,
+        steps: Vec<PatchStep>,
+        expected: Option<Version>,
+    ) -> Result<Outcome, Error> {
+        self.run(
+            collection,
+            Action::Patch {
+                id,
+                steps,
+                expected,
+            },
+        )
+        .await
+    }
+
+    /// Applies an RFC 7396 merge patch to a live document; with `expected`, only to that version of
+    /// it.
+    ///
+    /// # Errors
+    /// `DocNotFound`, `VersionMismatch`, `CollectionNotFound`, and those of [`Client::request`].
+    pub async fn merge(
+        &self,
+        collection: &CollectionName,
+        id: DocumentId,
+        patch: Document,
+        expected: Option<Version>,
+    ) -> Result<Outcome, Error> {
+        self.run(
+            collection,
+            Action::Merge {
+                id,
+                patch,
+                expected,
+            },
+        )
+        .await
+    }
+
+    /// Runs operations in order and answers each; with `atomic`, as one transaction.
+    ///
+    /// A request that fails as a whole is tried again where its error allows; one that was run is
+    /// not, whatever became of its operations.
+    ///
+    /// # Errors
+    /// Those of [`Client::request`]; with `atomic` the error of the operation that failed, whose
+    /// context names it as `step`.
+    pub async fn execute(
+        &self,
+        operations: Vec<Operation>,
+        atomic: bool,
+    ) -> Result<Vec<Result<Outcome, Error>>, Error> {
+        let count = operations.len();
+        let reply = self
+            .request(|database| {
+                Command::Execute(Execute::new(database, atomic, operations.clone()))
+            })
+            .await?;
+        match reply {
+            Reply::Results(results) if results.len() == count => Ok(results),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Lists the live documents of a collection by id, from one snapshot. Nothing is sent before
+    /// the first page is asked for.
+    #[must_use]
+    pub fn scan(&self, collection: &CollectionName, options: ScanOptions) -> Scan {
+        Scan::new(self.clone(), collection.clone(), options)
+    }
+
+    /// Counts the live documents of a collection.
+    ///
+    /// # Errors
+    /// `CollectionNotFound`, and those of [`Client::request`].
+    pub async fn count(&self, collection: &CollectionName) -> Result<u64, Error> {
+        let command = |database| Command::Count {
+            database,
+            collection: collection.clone(),
+        };
+        match self.request(command).await? {
+            Reply::Count(documents) => Ok(documents),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Creates a collection.
+    ///
+    /// # Errors
+    /// `CollectionExists`, and those of [`Client::request`].
+    pub async fn create_collection(&self, name: &CollectionName) -> Result<CollectionId, Error> {
+        let command = |database| Command::CreateCollection {
+            database,
+            collection: name.clone(),
+        };
+        match self.request(command).await? {
+            Reply::CollectionCreated(id) => Ok(id),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Removes an empty collection.
+    ///
+    /// # Errors
+    /// `CollectionNotFound`, `CollectionNotEmpty`, and those of [`Client::request`].
+    pub async fn delete_collection(&self, name: &CollectionName) -> Result<(), Error> {
+        let command = |database| Command::DeleteCollection {
+            database,
+            collection: name.clone(),
+        };
+        match self.request(command).await? {
+            Reply::CollectionDeleted => Ok(()),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// The collections, by name.
+    ///
+    /// # Errors
+    /// Those of [`Client::request`].
+    pub async fn list_collections(&self) -> Result<Vec<CollectionInfo>, Error> {
+        match self
+            .request(|database| Command::ListCollections { database })
+            .await?
+        {
+            Reply::Collections(collections) => Ok(collections),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// What is measured about the server and this database.
+    ///
+    /// # Errors
+    /// Those of [`Client::request`].
+    pub async fn statistics(&self) -> Result<Statistics, Error> {
+        match self
+            .request(|database| Command::Statistics {
+                database: Some(database),
+            })
+            .await?
+        {
+            Reply::Statistics(statistics) => Ok(*statistics),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Writes a checkpoint now and waits for it.
+    ///
+    /// # Errors
+    /// Those of [`Client::request`].
+    pub async fn checkpoint(&self) -> Result<CheckpointReport, Error> {
+        match self
+            .request(|database| Command::Checkpoint { database })
+            .await?
+        {
+            Reply::Checkpoint(report) => Ok(report),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Closes the database on the connection. Using the handle again opens it again.
+    ///
+    /// # Errors
+    /// Those of [`Client::request`].
+    pub async fn close(self) -> Result<(), Error> {
+        let command = Command::CloseDatabase {
+            database: self.id(),
+        };
+        match self.source.request(&command).await? {
+            Reply::DatabaseClosed => Ok(()),
+            _ => Err(unexpected()),
+        }
+    }
+
+    async fn run(&self, collection: &CollectionName, action: Action) -> Result<Outcome, Error> {
+        let operation = Operation {
+            collection: collection.clone(),
+            action,
+        };
+        retrying(self.source.retry(), || async {
+            let client = self.source.client().await?;
+            let command =
+                |database| Command::Execute(Execute::new(database, false, vec![operation.clone()]));
+            match self.request_over(&client, command).await? {
+                Reply::Results(results) => results
+                    .into_iter()
+                    .next()
+                    .unwrap_or_else(|| Err(unexpected())),
+                _ => Err(unexpected()),
+            }
+        })
+        .await
+    }
+
+    async fn request(&self, command: impl Fn(DatabaseId) -> Command) -> Result<Reply, Error> {
+        retrying(self.source.retry(), || async {
+            let client = self.source.client().await?;
+            self.request_over(&client, &command).await
+        })
+        .await
+    }
+
+    /// Sends a request over a connection, which opens the database first if the server says that
+    /// it has to.
+    pub(crate) async fn request_over(
+        &self,
+        client: &Client,
+        command: impl Fn(DatabaseId) -> Command,
+    ) -> Result<Reply, Error> {
+        match client.request(command(self.id())).await {
+            Err(error) if error.code() == Code::DbNotOpen => {
+                let open = Command::OpenDatabase {
+                    name: self.name.clone(),
+                    create: CreateMode::Never,
+                };
+                let opened = opened(client.request(open).await?)?;
+                self.id.store(opened.id.get(), Ordering::Relaxed);
+                client.request(command(opened.id)).await
+            }
+            result => result,
+        }
+    }
+
+    pub(crate) const fn source(&self) -> &Source {
+        &self.source
+    }
+}
+
+fn opened(reply: Reply) -> Result<OpenedDatabase, Error> {
+    match reply {
+        Reply::DatabaseOpened(opened) => Ok(opened),
+        _ => Err(unexpected()),
+    }
+}

@@ -1,0 +1,273 @@
+//! One connection shared by many callers: who waits for which answer, and what still has to be
+//! written.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::io;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use docdb_ipc::{ClientCodec, Command, FrameError, Reply, Request, RequestId, Response};
+use docdb_types::{Code, Effect, Error};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, oneshot};
+use tokio_util::codec::{Decoder, Encoder};
+
+use crate::endpoint::Stream;
+
+pub(crate) struct Link {
+    stream: Stream,
+    state: Mutex<State>,
+    /// Wakes the task that writes what the socket did not take at once.
+    unwritten: Notify,
+}
+
+struct State {
+    codec: ClientCodec,
+    /// Frames, or the rest of one, that the socket has not taken yet.
+    output: BytesMut,
+    /// Bytes that the socket has taken since the beginning.
+    written: u64,
+    waiting: HashMap<RequestId, Waiting>,
+    next: RequestId,
+    /// Why nothing can be sent any more.
+    closed: Option<Error>,
+}
+
+struct Waiting {
+    answer: oneshot::Sender<Result<Reply, Error>>,
+    /// Position in the stream of the first byte of its frame.
+    begins: u64,
+    /// Whether losing the answer leaves nothing in doubt.
+    repeatable: bool,
+}
+
+/// An answer that is on its way. Dropping it gives the answer up.
+pub(crate) struct Awaited {
+    link: Arc<Link>,
+    id: RequestId,
+    answer: oneshot::Receiver<Result<Reply, Error>>,
+    repeatable: bool,
+}
+
+impl Link {
+    pub(crate) fn new(stream: Stream, codec: ClientCodec, next: RequestId) -> Self {
+        let state = State {
+            codec,
+            output: BytesMut::new(),
+            written: 0,
+            waiting: HashMap::new(),
+            next,
+            closed: None,
+        };
+        Self {
+            stream,
+            state: Mutex::new(state),
+            unwritten: Notify::new(),
+        }
+    }
+
+    /// Why the connection is closed, if it is.
+    pub(crate) fn closed(&self) -> Option<Error> {
+        self.state.lock().closed.clone()
+    }
+
+    /// Puts a request on its way.
+    ///
+    /// The only request of an idle connection is written by its caller; with others under way the
+    /// writing task gathers what queues meanwhile.
+    ///
+    /// # Errors
+    /// Whatever kept it from being sent; it was not applied then.
+    pub(crate) fn send(self: &Arc<Self>, command: Command) -> Result<Awaited, Error> {
+        let repeatable = command.is_repeatable();
+        let (sender, answer) = oneshot::channel();
+        let mut state = self.state.lock();
+        let idle = state.waiting.is_empty();
+        let begins = state.written + state.output.len() as u64;
+        let id = state.append(command)?;
+        state.waiting.insert(
+            id,
+            Waiting {
+                answer: sender,
+                begins,
+                repeatable,
+            },
+        );
+        self.write(&mut state, idle);
+        drop(state);
+        Ok(Awaited {
+            link: Arc::clone(self),
+            id,
+            answer,
+            repeatable,
+        })
+    }
+
+    /// Puts a request on its way whose answer nobody waits for.
+    pub(crate) fn post(&self, command: Command) {
+        let mut state = self.state.lock();
+        if state.append(command).is_ok() {
+            self.write(&mut state, false);
+        }
+    }
+
+    fn write(&self, state: &mut State, at_once: bool) {
+        if at_once {
+            match self.stream.write_now(&mut state.output) {
+                Ok(count) => state.written += count as u64,
+                Err(error) => state.close(&broken(&error)),
+            }
+        }
+        if !state.output.is_empty() {
+            self.unwritten.notify_one();
+        }
+    }
+
+    /// Writes what callers leave behind, until the connection breaks.
+    pub(crate) async fn write_on(&self) {
+        loop {
+            self.unwritten.notified().await;
+            if let Err(error) = self.write_out().await {
+                return self.close(&broken(&error));
+            }
+        }
+    }
+
+    async fn write_out(&self) -> io::Result<()> {
+        loop {
+            {
+                let mut state = self.state.lock();
+                let count = self.stream.write_now(&mut state.output)?;
+                state.written += count as u64;
+                if state.output.is_empty() {
+                    return Ok(());
+                }
+            }
+            self.stream.writable().await?;
+        }
+    }
+
+    /// Hands answers to those who wait for them, until the connection breaks. `input` holds what
+    /// was read already.
+    pub(crate) async fn read_on(&self, mut input: BytesMut) {
+        let mut codec = self.state.lock().codec.clone();
+        let error = loop {
+            match self.answer_all(&mut codec, &mut input) {
+                Ok(()) => {}
+                Err(error) => break error,
+            }
+            match self.stream.read_some(&mut input).await {
+                Ok(0) => break end_of_stream(&mut codec, &mut input),
+                Ok(_) => {}
+                Err(error) => break broken(&error),
+            }
+        };
+        self.close(&error);
+    }
+
+    fn answer_all(&self, codec: &mut ClientCodec, input: &mut BytesMut) -> Result<(), Error> {
+        while let Some(response) = codec.decode(input)? {
+            match response {
+                Response {
+                    id: Some(id),
+                    result,
+                } => {
+                    let waiting = self.state.lock().waiting.remove(&id);
+                    // Nobody waits for an answer that was given up; it changes nothing.
+                    if let Some(waiting) = waiting {
+                        let _ = waiting.answer.send(result);
+                    }
+                }
+                Response {
+                    id: None,
+                    result: Err(error),
+                } => return Err(error),
+                Response {
+                    id: None,
+                    result: Ok(_),
+                } => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn close(&self, error: &Error) {
+        self.state.lock().close(error);
+    }
+}
+
+impl State {
+    /// Appends a request to what has to be written.
+    fn append(&mut self, command: Command) -> Result<RequestId, Error> {
+        if let Some(error) = &self.closed {
+            return Err(error.clone());
+        }
+        while let Entry::Occupied(_) = self.waiting.entry(self.next) {
+            self.next = self.next.next();
+        }
+        let id = self.next;
+        let not_applied = |error: FrameError| Error::from(error).with_effect(Effect::NotApplied);
+        self.codec
+            .encode(Request { id, command }, &mut self.output)
+            .map_err(not_applied)?;
+        self.next = id.next();
+        Ok(id)
+    }
+
+    /// Answers everyone who waits. The first reason stays.
+    fn close(&mut self, error: &Error) {
+        if self.closed.is_some() {
+            return;
+        }
+        self.closed = Some(error.clone().with_effect(Effect::NotApplied));
+        self.output.clear();
+        for (_, waiting) in self.waiting.drain() {
+            let left = waiting.begins < self.written;
+            let effect = effect_of_loss(left && !waiting.repeatable);
+            let _ = waiting.answer.send(Err(error.clone().with_effect(effect)));
+        }
+    }
+}
+
+impl Awaited {
+    /// Waits for the answer until the connection breaks.
+    pub(crate) async fn answer(mut self) -> Result<Reply, Error> {
+        match (&mut self.answer).await {
+            Ok(result) => result,
+            // The link answers everyone before it goes; a runtime that shuts down does not.
+            Err(_) => Err(Error::new(Code::Network, "the client was shut down")
+                .with_effect(effect_of_loss(!self.repeatable))),
+        }
+    }
+
+    /// What is known about the request when its answer is not awaited any longer.
+    pub(crate) const fn effect_when_lost(&self) -> Effect {
+        effect_of_loss(!self.repeatable)
+    }
+}
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        self.link.state.lock().waiting.remove(&self.id);
+    }
+}
+
+const fn effect_of_loss(in_doubt: bool) -> Effect {
+    if in_doubt {
+        Effect::Unknown
+    } else {
+        Effect::NotApplied
+    }
+}
+
+fn end_of_stream(codec: &mut ClientCodec, input: &mut BytesMut) -> Error {
+    match codec.decode_eof(input) {
+        Err(error) => error.into(),
+        Ok(_) => Error::new(Code::Network, "the server closed the connection"),
+    }
+}
+
+pub(crate) fn broken(error: &io::Error) -> Error {
+    Error::new(Code::Network, format!("the connection broke: {error}"))
+}
