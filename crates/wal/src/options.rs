@@ -28,8 +28,9 @@ pub struct WalOptions {
     pub preallocate_bytes: u64,
     /// When [`Wal::commit`](crate::Wal::commit) syncs.
     pub fsync: FsyncMode,
-    /// Whether opening asks the system to forget its cached pages of the log first. Needed after a
-    /// failed sync: until then the cache shows bytes that the disk may not have.
+    /// Whether opening asks the system to forget its cached pages of the log first. On by default:
+    /// after a failed sync, also one of an earlier process, the cache shows bytes that the disk does
+    /// not have.
     pub drop_cache_before_read: bool,
     /// Whether a log that lost durable batches is opened for writing all the same. This is the
     /// explicit decision of a person; see [`Wal::open`](crate::Wal::open).
@@ -37,7 +38,8 @@ pub struct WalOptions {
 }
 
 impl WalOptions {
-    /// The defaults: segments of 64 MiB, two kept, no preallocation, group commit.
+    /// The defaults: segments of 64 MiB, two kept, no preallocation, group commit,
+    /// and read from the disk when opened.
     #[must_use]
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self {
@@ -46,7 +48,7 @@ impl WalOptions {
             keep_segments: 2,
             preallocate_bytes: 0,
             fsync: FsyncMode::Group,
-            drop_cache_before_read: false,
+            drop_cache_before_read: true,
             accept_loss: false,
         }
     }

@@ -30,6 +30,8 @@ impl Wal {
     /// the log is writable; the damaged files stay. The loss counts until a checkpoint covers it:
     /// the caller makes that checkpoint before it acknowledges any write.
     ///
+    /// A log that is there and cannot be written for want of space or rights opens read-only too.
+    ///
     /// # Durability
     /// On success every batch that was handed over is durable, and so are the names of the files: a
     /// crash right behind it finds the same log.
@@ -89,9 +91,11 @@ impl Wal {
         if !refused {
             wal.mode = match wal.continue_behind(&inventory, &walked, covered) {
                 Ok(active) => Mode::Writable(active),
-                Err(error) if keeps_from_writing(&error) => Mode::ReadOnly {
-                    reason: error.to_string(),
-                },
+                Err(error) if !inventory.segments.is_empty() && keeps_from_writing(&error) => {
+                    Mode::ReadOnly {
+                        reason: error.to_string(),
+                    }
+                }
                 Err(error) => return Err(error),
             };
         }
@@ -204,16 +208,24 @@ impl Wal {
         let kept = last.filter(|found| !found.is_remains(walked));
         let mut base = tail.end.max(covered.lsn);
         let (mut sequence, mut checksum) = (tail.sequence, 0);
-        let mut previous_bytes = walked.lengths.last().copied().unwrap_or_default();
+        let remains = usize::from(last.is_some() && kept.is_none());
+        let mut previous_bytes = walked
+            .lengths
+            .iter()
+            .rev()
+            .nth(remains)
+            .copied()
+            .unwrap_or(0);
+        if let LogState::Corrupt(_) = walked.recovery.state {
+            // Whatever the damaged file holds stays in it, and its positions stay its own.
+            let kept_bytes = kept.map_or(0, |found| found.length);
+            base = base.max(tail.end.plus(kept_bytes));
+            previous_bytes = previous_bytes.max(kept_bytes);
+        }
         match tail.link {
             Some(link) => (sequence, checksum) = (link.sequence, link.checksum),
-            // Positions and sequences that the lost bytes may have had are not used again.
-            None => {
-                let lost = kept.map_or(0, |found| found.length);
-                base = base.max(tail.end.plus(lost));
-                sequence += batches_at_most(base.since(walked.recovery.end));
-                previous_bytes = previous_bytes.max(lost);
-            }
+            // Sequences that lost batches may have had are not used again.
+            None => sequence += batches_at_most(base.since(walked.recovery.end)),
         }
         SegmentHeader {
             uid: self.uid,
