@@ -6,15 +6,22 @@ use std::sync::Arc;
 /// Unit of sharing between images, and of the space that a file takes.
 pub(super) const PAGE_BYTES: usize = 4096;
 
-/// Longest file that is kept; a page table of 128 MiB.
+/// Longest file that is kept.
 pub(super) const MAX_LENGTH_BYTES: u64 = 1 << 36;
 
+/// Pages in a chunk, the unit of sharing of the page table.
+const CHUNK_PAGES: usize = 64;
+
 type Page = [u8; PAGE_BYTES];
+type Chunk = [Option<Arc<Page>>; CHUNK_PAGES];
 
 /// Bytes of a file. Pages that were never written read as zeros and take no space.
+///
+/// The first write after a clone copies one page, one chunk and the list of chunks: for a log of
+/// 64 MiB some three hundred pointers.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Content {
-    pages: Arc<Vec<Option<Arc<Page>>>>,
+    chunks: Arc<Vec<Option<Arc<Chunk>>>>,
     length: u64,
 }
 
@@ -56,7 +63,9 @@ impl Content {
 
     /// Bytes of space that the file takes.
     pub(super) fn allocated(&self) -> u64 {
-        (self.pages.iter().flatten().count() * PAGE_BYTES) as u64
+        let chunks = self.chunks.iter().flatten();
+        let pages: usize = chunks.map(|chunk| chunk.iter().flatten().count()).sum();
+        (pages * PAGE_BYTES) as u64
     }
 
     /// How many bytes of a write fit when `free_pages` more pages may be taken.
@@ -73,7 +82,24 @@ impl Content {
     }
 
     fn page(&self, number: usize) -> Option<&Arc<Page>> {
-        self.pages.get(number).and_then(Option::as_ref)
+        let chunk = self.chunks.get(number / CHUNK_PAGES)?.as_ref()?;
+        chunk.get(number % CHUNK_PAGES)?.as_ref()
+    }
+
+    /// The page in its own copy, created when missing.
+    fn page_mut(&mut self, number: usize) -> Option<&mut Page> {
+        let chunks = Arc::make_mut(&mut self.chunks);
+        let chunk = number / CHUNK_PAGES;
+        if chunks.len() <= chunk {
+            chunks.resize(chunk + 1, None);
+        }
+        let chunk = chunks
+            .get_mut(chunk)?
+            .get_or_insert_with(|| Arc::new([const { None }; CHUNK_PAGES]));
+        let page = Arc::make_mut(chunk)
+            .get_mut(number % CHUNK_PAGES)?
+            .get_or_insert_with(|| Arc::new([0; PAGE_BYTES]));
+        Some(Arc::make_mut(page))
     }
 
     pub(super) fn read(&self, buf: &mut [u8], offset: u64) -> usize {
@@ -93,17 +119,11 @@ impl Content {
 
     /// Writes all of `bytes`, extending the file as needed.
     pub(super) fn write(&mut self, bytes: &[u8], offset: u64) {
-        let pages = Arc::make_mut(&mut self.pages);
         for span in spans(offset, bytes.len(), PAGE_BYTES) {
-            if pages.len() <= span.unit {
-                pages.resize(span.unit + 1, None);
-            }
-            let page = pages
-                .get_mut(span.unit)
-                .map(|page| Arc::make_mut(page.get_or_insert_with(|| Arc::new([0; PAGE_BYTES]))));
-            if let (Some(page), Some(from)) = (page, bytes.get(span.at))
-                && let Some(to) = page.get_mut(span.within)
-            {
+            let to = self
+                .page_mut(span.unit)
+                .and_then(|page| page.get_mut(span.within));
+            if let (Some(to), Some(from)) = (to, bytes.get(span.at)) {
                 to.copy_from_slice(from);
             }
         }
@@ -114,22 +134,68 @@ impl Content {
 
     pub(super) fn set_len(&mut self, length: u64) {
         if length < self.length {
-            let pages = Arc::make_mut(&mut self.pages);
-            let kept = length as usize;
-            pages.truncate(kept.div_ceil(PAGE_BYTES));
-            // What is cut off must read as zeros when the file grows again.
-            if let Some(Some(page)) = pages.get_mut(kept / PAGE_BYTES)
-                && let Some(cut) = Arc::make_mut(page).get_mut(kept % PAGE_BYTES..)
-            {
-                cut.fill(0);
-            }
+            self.cut(length as usize);
         }
         self.length = length;
+    }
+
+    /// Forgets the bytes from `length` on, so that they read as zeros when the file grows again.
+    fn cut(&mut self, length: usize) {
+        let pages = length.div_ceil(PAGE_BYTES);
+        let chunks = Arc::make_mut(&mut self.chunks);
+        chunks.truncate(pages.div_ceil(CHUNK_PAGES));
+        let kept = pages % CHUNK_PAGES;
+        if kept != 0
+            && let Some(Some(chunk)) = chunks.get_mut(pages / CHUNK_PAGES)
+            && let Some(cut) = Arc::make_mut(chunk).get_mut(kept..)
+        {
+            cut.fill(None);
+        }
+        let last = length / PAGE_BYTES;
+        if !length.is_multiple_of(PAGE_BYTES)
+            && self.page(last).is_some()
+            && let Some(page) = self.page_mut(last)
+            && let Some(cut) = page.get_mut(length % PAGE_BYTES..)
+        {
+            cut.fill(0);
+        }
     }
 
     pub(super) fn to_vec(&self) -> Vec<u8> {
         let mut bytes = vec![0; self.length as usize];
         self.read(&mut bytes, 0);
         bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_is_the_bytes_written_across_pages_and_chunks() {
+        let chunk = CHUNK_PAGES * PAGE_BYTES;
+        let edges = [0, PAGE_BYTES, 2 * PAGE_BYTES, chunk, 2 * chunk];
+        let mut content = Content::default();
+        let mut expected: Vec<u8> = Vec::new();
+        for round in 0..200_usize {
+            let edge = edges[round % 5] + (round * 7) % 40;
+            let before = content.clone();
+            let unchanged = expected.clone();
+            if round % 3 == 2 {
+                content.set_len(edge as u64);
+                expected.resize(edge, 0);
+            } else {
+                let bytes = vec![round as u8; (round * 977) % 9000 + 1];
+                content.write(&bytes, edge as u64);
+                let end = edge + bytes.len();
+                expected.resize(expected.len().max(end), 0);
+                expected[edge..end].copy_from_slice(&bytes);
+            }
+            assert!(content.to_vec() == expected, "round {round}");
+            assert!(before.to_vec() == unchanged, "round {round}");
+        }
+        content.set_len(0);
+        assert_eq!(content.allocated(), 0);
     }
 }
