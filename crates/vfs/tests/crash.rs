@@ -236,6 +236,11 @@ fn garbage_appears_only_where_the_file_became_longer() {
         garbage += usize::from(bytes[700..].iter().any(|&byte| byte != 0 && byte != 2));
     }
     assert!(garbage > 20);
+    let (disk, file) = disk_with(&[1; 700]);
+    file.write_all_at(&[2; 100], 650).unwrap();
+    for image in images(&disk, CrashProfile::Garbage) {
+        assert!((700..=750).contains(&image.bytes(path("/a")).unwrap().len()));
+    }
 }
 
 #[test]

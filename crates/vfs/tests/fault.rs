@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use docdb_vfs::{
     CallKind, CrashProfile, Fault, FaultKind, FaultOn, File, LockError, OpenMode, SimVfs, Vfs,
-    publish, read_whole, write_whole,
+    create_dir_durable, publish, read_whole, write_whole,
 };
 
 fn path(path: &str) -> &Path {
@@ -59,18 +59,18 @@ fn a_failed_sync_loses_its_bytes_for_ever_while_the_cache_shows_them() {
 
 #[test]
 fn bytes_written_after_a_failed_sync_are_synced_as_ever() {
-    let (disk, file) = disk_with(1, &[0; 30]);
+    let (disk, file) = disk_with(1, &[0; 50]);
     file.write_all_at(&[1; 10], 0).unwrap();
     disk.fail(Fault::once(next(CallKind::Sync), FaultKind::Eintr));
     assert_eq!(file.sync_data().unwrap_err().kind(), ErrorKind::Interrupted);
-    file.write_all_at(&[2; 10], 10).unwrap();
+    file.write_all_at(&[2; 30], 10).unwrap();
     file.sync_data().unwrap();
-    file.write_all_at(&[3; 10], 20).unwrap();
-    let expected = [[0; 10], [2; 10], [0; 10]].concat();
+    file.write_all_at(&[3; 10], 40).unwrap();
+    let expected = [[0; 10], [2; 10], [2; 10], [2; 10], [0; 10]].concat();
     assert_eq!(disk.durable_bytes(path("/a")).unwrap(), expected);
     // Bytes that wait to be written are not in the way of dropping the cache, and stay.
     file.drop_cache().unwrap();
-    let expected = [[0; 10], [2; 10], [3; 10]].concat();
+    let expected = [[0; 10], [2; 10], [2; 10], [2; 10], [3; 10]].concat();
     assert_eq!(bytes_of(&*file), expected);
 }
 
@@ -125,6 +125,22 @@ fn no_sync_is_ever_repeated() {
             let image = disk.crash(CrashProfile::KeepAll, 0);
             assert_eq!(image.bytes(path("/a")).unwrap(), b"old");
         }
+    }
+}
+
+#[test]
+fn create_dir_durable_reports_every_failed_sync() {
+    for skip in 0..3 {
+        let disk = SimVfs::new(1);
+        disk.create_dir(path("/d")).unwrap();
+        let on = FaultOn::Call {
+            kind: CallKind::SyncDir,
+            path_suffix: String::new(),
+            skip,
+        };
+        disk.fail(Fault::once(on, FaultKind::Eio));
+        let answer = create_dir_durable(&disk, path("/d/e/f"));
+        assert_eq!(answer.unwrap_err().raw_os_error(), Some(5));
     }
 }
 
@@ -337,7 +353,7 @@ fn publish_without_the_file_changes_nothing() {
 #[test]
 fn damage_is_on_the_disk_and_survives_syncs() {
     let (disk, file) = disk_with(1, &[0; 100]);
-    file.write_all_at(&[1; 50], 50).unwrap();
+    file.write_all_at(&[1; 20], 50).unwrap();
     disk.flip_bit(path("/a"), 0, 7).unwrap();
     disk.corrupt(path("/a"), 48, &[9; 4]).unwrap();
     let check = |bytes: Vec<u8>| {

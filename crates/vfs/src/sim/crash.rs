@@ -132,9 +132,7 @@ impl Crash {
         match self.profile {
             CrashProfile::KeepAll => true,
             CrashProfile::DropAll => false,
-            CrashProfile::Prefix => {
-                sequence < self.cut || (sequence == self.cut && self.chance.coin())
-            }
+            CrashProfile::Prefix => sequence < self.cut,
             CrashProfile::Strict | CrashProfile::Garbage => self.chance.odds(self.odds_in_16),
         }
     }

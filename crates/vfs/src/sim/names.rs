@@ -219,8 +219,8 @@ impl Names {
     }
 
     /// Makes the pending changes of `directory` durable, in order, with those that they build on: a
-    /// rename between two directories is one transaction, and what happened to the same node or
-    /// the same name before must not be applied after it.
+    /// rename between two directories is one transaction, and what happened to one of its two
+    /// names before must not be applied after it.
     pub(super) fn sync(&mut self, directory: DirectoryId) {
         for change in self.take(directory) {
             self.durable.apply(&change);
@@ -233,17 +233,14 @@ impl Names {
     }
 
     fn take(&mut self, directory: DirectoryId) -> Vec<NameChange> {
-        let mut nodes = BTreeSet::new();
         let mut places = BTreeSet::new();
         let mut taken = Vec::new();
         let mut left = Vec::new();
         for pending in self.pending.drain(..).rev() {
             let change = &pending.change;
             if change.places().any(|place| place.directory == directory)
-                || nodes.contains(&change.node)
                 || change.places().any(|place| places.contains(place))
             {
-                nodes.insert(change.node);
                 places.extend(change.places().cloned());
                 taken.push(pending.change);
             } else {
