@@ -1,5 +1,29 @@
-//! Data files.
+//! Data files: immutable, in key order, written by checkpoint and compaction only.
+//!
+//! ```text
+//! header | records | metadata | footer | metadata again | section table | trailer
+//! ```
+//!
+//! Every byte is under a checksum, every record under two: its own and the footer's.
 
+mod entries;
+mod footer;
+mod identity;
+mod metadata;
+mod reader;
 mod record;
+mod salvage;
+mod section;
+mod verify;
+mod walk;
+mod window;
+mod writer;
 
-pub use record::{MAX_KEY_BYTES, MAX_PAYLOAD_BYTES, record_bytes};
+pub use entries::Entries;
+pub use footer::FooterEntry;
+pub use metadata::{DataFileContent, DataFileMetadata};
+pub use reader::{DataFile, RecordIdentity};
+pub use record::{MAX_KEY_BYTES, MAX_PAYLOAD_BYTES, Record, RecordKind, record_bytes};
+pub use salvage::Salvage;
+pub use verify::{DamagedRecord, Verification};
+pub use writer::DataFileWriter;

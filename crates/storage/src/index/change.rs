@@ -3,7 +3,6 @@
 use docdb_types::{CollectionId, CollectionName, TransactionId};
 
 use super::Entry;
-use crate::Location;
 
 /// One effect of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,24 +32,11 @@ pub enum IndexChange<K> {
     },
 }
 
-/// A record has been copied: an entry that points at `from` shall point at `to`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Swing<K> {
-    /// The collection of the record.
-    pub collection: CollectionId,
-    /// The key of the record.
-    pub key: K,
-    /// Where the record was when it was copied.
-    pub from: Location,
-    /// Where its copy is.
-    pub to: Location,
-}
-
-/// What [`Index::swing`](super::Index::swing) found.
+/// What [`Index::adopt`](super::Index::adopt) found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Swung {
     /// Entries that point at the copies now.
     pub moved: u64,
-    /// Copies that nothing points at, because a commit came between.
+    /// Copies that no newest version points at, because a commit came between.
     pub superseded: u64,
 }

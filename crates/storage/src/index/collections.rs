@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use docdb_types::{CollectionId, CollectionName, DocumentId, TransactionId};
 
+use super::IndexKey;
 use super::ordered::OrderedMap;
 use crate::CollectionRecord;
 
@@ -171,6 +172,15 @@ impl<K> Collections<K> {
 
     pub(super) fn state_of(&self, id: CollectionId) -> Option<CollectionState> {
         self.get(id).map(|collection| state(id, collection))
+    }
+
+    pub(super) fn finish_loading(&mut self)
+    where
+        K: IndexKey,
+    {
+        for collection in self.by_id.values_mut() {
+            collection.map.finish_appending();
+        }
     }
 
     /// Every map, also of dropped collections.

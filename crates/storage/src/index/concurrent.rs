@@ -14,7 +14,7 @@ use super::history::History;
 use super::snapshot::Registry;
 use super::state::State;
 use super::usage::Usage;
-use super::{Entry, IndexChange, IndexKey, IndexView, Snapshot, Swing, Swung};
+use super::{Entry, IndexChange, IndexKey, IndexView, Snapshot};
 use crate::{CollectionRecord, StorageError};
 
 /// The index of one database: key → newest version, in key order per collection, with the older
@@ -23,7 +23,7 @@ use crate::{CollectionRecord, StorageError};
 /// Writers hold its lock for one [`apply`](Self::apply), readers for one lookup or one page; nobody
 /// holds it while reading or writing a file.
 pub struct Index<K: IndexKey = DocumentId> {
-    shared: Arc<Shared<K>>,
+    pub(super) shared: Arc<Shared<K>>,
 }
 
 #[derive(Debug)]
@@ -141,8 +141,8 @@ impl<K: IndexKey> Index<K> {
     /// takes hold of what the snapshot's versions lie in: a [`FileView`](crate::FileView), a pin
     /// on the log.
     ///
-    /// ORDER: files are retired and the log is trimmed only after a [`swing`](Self::swing), which
-    /// cannot happen in here; so what `pin` takes covers every version that the snapshot sees now
+    /// ORDER: files are retired and the log is trimmed only after the index has been
+    /// [pointed elsewhere](Self::adopt), which cannot happen in here; so what `pin` takes covers every version that the snapshot sees now
     /// or will see as history.
     pub fn snapshot_with<P>(&self, pin: impl FnOnce() -> P) -> (Snapshot<K>, P) {
         let _standing_still = self.shared.state.read();
@@ -165,25 +165,6 @@ impl<K: IndexKey> Index<K> {
     #[must_use]
     pub fn open_snapshots(&self) -> usize {
         self.shared.registry.lock().count()
-    }
-
-    /// Points entries at copies of their records, where they still point at the originals. Callers
-    /// with many do it in parts, so that readers and commits get their turn.
-    ///
-    /// ORDER: checkpoints and compactions of one database take turns; each swings everything before
-    /// the next begins.
-    pub fn swing(&self, swings: &[Swing<K>]) -> Swung {
-        self.shared.state.write().swing(swings)
-    }
-
-    /// Lets go of deletions whose tombstones are in a published data file, or needed none. One that
-    /// a newer version replaced is left alone; one that hides something from an open snapshot goes
-    /// with that snapshot.
-    pub fn forget(&self, tombstones: &[(CollectionId, K, TransactionId)]) {
-        let mut state = self.shared.state.write();
-        for (collection, key, version) in tombstones {
-            state.forget(*collection, key, *version);
-        }
     }
 }
 

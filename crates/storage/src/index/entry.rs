@@ -86,6 +86,10 @@ impl Entry {
         matches!(self.location(), Location::Log(position) if position < cut)
     }
 
+    pub(super) fn is_document_of(&self, version: Version) -> bool {
+        !self.is_tombstone() && self.version == version
+    }
+
     pub(super) const fn is_settled(&self) -> bool {
         self.flags & SETTLED != 0
     }

@@ -1,19 +1,21 @@
 //! The index: which version of which document is where.
 
 mod change;
+mod checkpoint;
 mod chunk;
 mod collections;
 mod concurrent;
 mod entry;
 mod history;
 mod key;
+mod load;
 mod ordered;
 mod snapshot;
 mod state;
 mod usage;
 mod view;
 
-pub use change::{IndexChange, Swing, Swung};
+pub use change::{IndexChange, Swung};
 pub use collections::CollectionState;
 pub use concurrent::Index;
 pub use entry::Entry;

@@ -7,8 +7,8 @@ use docdb_types::{CollectionId, TransactionId};
 use super::collections::Collections;
 use super::history::History;
 use super::usage::Usage;
-use super::{Entry, IndexChange, IndexKey, Swing, Swung};
-use crate::StorageError;
+use super::{Entry, IndexChange, IndexKey};
+use crate::{Location, StorageError};
 
 /// Newest versions, older versions that snapshots see, and the use of data files.
 #[derive(Debug)]
@@ -81,60 +81,50 @@ impl<K: IndexKey> State<K> {
         self.usage.add(key, &new);
     }
 
-    pub(super) fn swing(&mut self, swings: &[Swing<K>]) -> Swung {
-        let mut swung = Swung::default();
-        for swing in swings {
-            let Some(collection) = self.collections.get_mut(swing.collection) else {
-                swung.superseded += 1;
-                continue;
-            };
-            let mut after = None;
-            let before = collection.map.update(&swing.key, |entry| {
-                // INVARIANT: the newest record under the key in the data files is a document from
-                // now on, also when the newest version has become another one meanwhile.
-                entry.note_in_data_files();
-                if entry.location() == swing.from {
-                    entry.move_to(swing.to);
-                }
+    /// Points the version of a document at a copy of its record. Returns whether it is the newest
+    /// version; another one may be kept for a snapshot.
+    pub(super) fn swing(
+        &mut self,
+        id: CollectionId,
+        key: &K,
+        version: TransactionId,
+        to: Location,
+    ) -> bool {
+        let Some(collection) = self.collections.get_mut(id) else {
+            return false;
+        };
+        let mut after = None;
+        let before = collection.map.update(key, |entry| {
+            // INVARIANT: the newest record under the key in the data files is a document from now
+            // on, also when the newest version has become another one meanwhile.
+            entry.note_in_data_files();
+            if entry.is_document_of(version) {
+                entry.move_to(to);
                 after = Some(*entry);
-            });
-            match before
-                .zip(after)
-                .filter(|(before, after)| before.location() != after.location())
-            {
-                Some((before, after)) => {
-                    self.usage.subtract(&swing.key, &before);
-                    self.usage.add(&swing.key, &after);
-                    swung.moved += 1;
-                }
-                None => {
-                    // A snapshot may still read the version that was copied.
-                    self.history.update(swing.collection, &swing.key, |entry| {
-                        if entry.location() == swing.from {
-                            entry.move_to(swing.to);
-                        }
-                    });
-                    swung.superseded += 1;
-                }
             }
+        });
+        if let (Some(before), Some(after)) = (before, after) {
+            self.usage.subtract(key, &before);
+            self.usage.add(key, &after);
+            return true;
         }
-        swung
+        self.history.update(id, key, |entry| {
+            if entry.is_document_of(version) {
+                entry.move_to(to);
+            }
+        });
+        false
     }
 
     /// Lets go of a deletion that a checkpoint is done with, or marks it to go with the last
     /// snapshot that sees what it hides.
-    pub(super) fn forget(&mut self, id: CollectionId, key: &K, version: TransactionId) {
+    pub(super) fn forget(&mut self, id: CollectionId, key: &K) {
         let Some(collection) = self.collections.get_mut(id) else {
             return;
         };
-        let is_it = |entry: &&Entry| entry.is_tombstone() && entry.version() == version;
-        if collection.map.get(key).filter(is_it).is_none() {
-            return;
-        }
         if self.history.holds(id, key) {
             collection.map.update(key, Entry::settle);
-        } else {
-            collection.map.remove(key);
+        } else if collection.map.remove(key).is_some() {
             collection.tombstones -= 1;
         }
     }

@@ -83,8 +83,7 @@ impl<K: IndexKey> IndexView<'_, K> {
 
     /// Appends to `out` the newest versions of a collection whose records are in the log in front
     /// of `cut`, in key order from `from` on: what a checkpoint at `cut` has to deal with. Documents
-    /// have to be written; deletions too, if [`Entry::is_in_data_files`]; every deletion can be
-    /// [forgotten](super::Index::forget) afterwards. Looks at about `limit` keys at most, and
+    /// have to be written; deletions too, if [`Entry::is_in_data_files`]. Looks at about `limit` keys at most, and
     /// returns the key to go on from, or `None` at the end.
     pub fn unsaved(
         &self,

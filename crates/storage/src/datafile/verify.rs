@@ -1,0 +1,100 @@
+//! Verifying every byte of a data file.
+
+use docdb_types::{CollectionId, TransactionId};
+
+use super::footer::FooterEntry;
+use super::reader::DataFile;
+use super::walk::{Found, record_at};
+use super::window::Window;
+use crate::{IndexKey, StorageError};
+
+/// A record that is damaged although the footer says that it is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DamagedRecord<K> {
+    /// The collection.
+    pub collection: CollectionId,
+    /// The key.
+    pub key: K,
+    /// The version that is damaged.
+    pub transaction: TransactionId,
+    /// Position of the record in the file, in bytes.
+    pub offset: u64,
+}
+
+/// What a verification found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verification<K> {
+    /// Records that were looked at.
+    pub records: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// Those that are damaged.
+    pub damaged: Vec<DamagedRecord<K>>,
+}
+
+impl DataFile {
+    /// Reads every record and compares it with what the footer says of it. Damaged ones are listed;
+    /// the others are what was written.
+    ///
+    /// # Errors
+    /// [`StorageError::Corrupt`] when the footer is damaged; [`StorageError::Io`].
+    pub fn verify_all<K: IndexKey>(&self) -> Result<Verification<K>, StorageError> {
+        self.verify_while(|_| true)
+    }
+
+    /// [`verify_all`](Self::verify_all) that asks before every record, with the bytes verified so
+    /// far, whether to go on: a scrub keeps to its rate in `go_on`.
+    ///
+    /// # Errors
+    /// As for [`verify_all`](Self::verify_all).
+    pub fn verify_while<K: IndexKey>(
+        &self,
+        mut go_on: impl FnMut(u64) -> bool,
+    ) -> Result<Verification<K>, StorageError> {
+        let mut verification = Verification {
+            records: 0,
+            bytes: 0,
+            damaged: Vec::new(),
+        };
+        let mut window = Window::new(&*self.file, &self.path, self.records.end());
+        for entry in self.entries::<K>() {
+            if !go_on(verification.bytes) {
+                break;
+            }
+            let entry = entry?;
+            let found = record_at(&mut window, self.seed, entry.offset)?;
+            verification.records += 1;
+            if let Found::Record(record, checksum, end) = found
+                && is_same(&record, checksum, &entry)
+            {
+                verification.bytes += end - entry.offset;
+            } else {
+                let FooterEntry {
+                    collection,
+                    key,
+                    transaction,
+                    offset,
+                    ..
+                } = entry;
+                let damaged = DamagedRecord {
+                    collection,
+                    key,
+                    transaction,
+                    offset,
+                };
+                verification.damaged.push(damaged);
+            }
+        }
+        Ok(verification)
+    }
+}
+
+/// Whether a record is the one that the footer describes.
+fn is_same<K: IndexKey>(record: &super::Record<'_>, checksum: u32, entry: &FooterEntry<K>) -> bool {
+    record.collection == entry.collection
+        && record.key == entry.key.encode().as_ref()
+        && record.transaction == entry.transaction
+        && record.kind == entry.kind
+        && record.payload.len() as u64 == u64::from(entry.payload_bytes)
+        && checksum == entry.checksum
+}

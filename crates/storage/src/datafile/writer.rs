@@ -1,0 +1,284 @@
+//! Writing a data file.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use docdb_types::CollectionId;
+use docdb_vfs::{File, OpenMode, publish_open};
+
+use super::footer::FooterBuilder;
+use super::identity::{FileIdentity, HEADER_BYTES, TRAILER_BYTES, Trailer};
+use super::metadata::{self, DataFileContent, DataFileMetadata, MAX_METADATA_BYTES};
+use super::record::{Record, record_bytes};
+use super::section::{Section, Sections};
+use crate::checksum::{FileSeed, plain};
+use crate::error::FileAction;
+use crate::names::temporary_path;
+use crate::position::MAX_DATA_FILE_BYTES;
+use crate::{DataFileNumber, DataFileRecord, StorageError, StorageHome};
+
+/// Bytes that are gathered before they are written.
+const BUFFER_BYTES: usize = 256 * 1024;
+/// Payloads from this length on are written without being gathered.
+const LARGE_PAYLOAD_BYTES: usize = BUFFER_BYTES / 2;
+/// The file is synced every so many bytes, so that no single sync keeps the disk from commits for
+/// long.
+const SYNC_STRIDE_BYTES: u64 = 8 << 20;
+
+/// Writes a data file, record by record, under a temporary name; [`finish`](Self::finish) makes it
+/// durable and gives it its name.
+///
+/// Records are not kept in memory, only their footer, about ten bytes each. Dropping the writer
+/// without finishing removes the temporary file.
+#[derive(Debug)]
+pub struct DataFileWriter {
+    home: StorageHome,
+    identity: FileIdentity,
+    seed: FileSeed,
+    temporary: PathBuf,
+    target: PathBuf,
+    file: Arc<dyn File>,
+    buffer: Vec<u8>,
+    /// Bytes written to the file; the buffer comes behind them.
+    written: u64,
+    synced: u64,
+    last: Option<(CollectionId, Vec<u8>)>,
+    footer: FooterBuilder,
+    content: DataFileContent,
+    is_finished: bool,
+}
+
+impl DataFileWriter {
+    /// Begins the data file `number`, which must not exist. A leftover under its temporary name is
+    /// replaced.
+    ///
+    /// # Errors
+    /// [`StorageError::Io`]: with `AlreadyExists` when the file exists.
+    pub fn create(home: &StorageHome, number: DataFileNumber) -> Result<Self, StorageError> {
+        let target = home.data_file_path(number);
+        let temporary = temporary_path(&target);
+        let vfs = &*home.host.files;
+        let failed = |source| StorageError::io(FileAction::Open, &target, source);
+        if vfs.exists(&target).map_err(failed)? {
+            return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
+        }
+        match vfs.remove(&temporary) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(StorageError::io(FileAction::Remove, &temporary, error));
+            }
+            _ => {}
+        }
+        let file = vfs
+            .open(&temporary, OpenMode::CreateNew)
+            .map_err(|source| StorageError::io(FileAction::Open, &temporary, source))?;
+        let identity = FileIdentity {
+            uid: home.uid,
+            number,
+            salt: home.host.entropy.next_u64(),
+        };
+        let mut buffer = Vec::with_capacity(BUFFER_BYTES + LARGE_PAYLOAD_BYTES);
+        buffer.extend(identity.encode_header());
+        Ok(Self {
+            home: home.clone(),
+            identity,
+            seed: identity.seed(),
+            temporary,
+            target,
+            file,
+            buffer,
+            written: 0,
+            synced: 0,
+            last: None,
+            footer: FooterBuilder::default(),
+            content: DataFileContent::default(),
+            is_finished: false,
+        })
+    }
+
+    /// The number of the file.
+    #[must_use]
+    pub const fn number(&self) -> DataFileNumber {
+        self.identity.number
+    }
+
+    /// Bytes so far, without the footer.
+    #[must_use]
+    pub const fn length_bytes(&self) -> u64 {
+        self.written + self.buffer.len() as u64
+    }
+
+    /// Whether no record has been pushed.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.last.is_none()
+    }
+
+    /// Appends a record, whose (collection, key) must be larger than every one before, and returns
+    /// its offset in the file.
+    ///
+    /// # Errors
+    /// [`StorageError::RecordOrder`], [`StorageError::TooLarge`]: the record was not taken, the
+    /// writer goes on. [`StorageError::Io`]: the writer must be dropped.
+    pub fn push(&mut self, record: &Record<'_>) -> Result<u64, StorageError> {
+        record.check()?;
+        let offset = self.length_bytes();
+        let stored = record_bytes(record.key.len(), record.payload.len() as u32);
+        if offset.saturating_add(stored) > MAX_DATA_FILE_BYTES {
+            let (bytes, limit) = (offset.saturating_add(stored), MAX_DATA_FILE_BYTES);
+            return Err(StorageError::TooLarge {
+                what: "data file",
+                bytes,
+                limit,
+            });
+        }
+        self.advance(record)?;
+        let frame = record.frame(self.seed, offset);
+        self.buffer.extend(frame.header);
+        self.buffer.extend(record.key);
+        if record.payload.len() >= LARGE_PAYLOAD_BYTES {
+            self.flush()?;
+            self.write(record.payload)?;
+        } else {
+            self.buffer.extend(record.payload);
+        }
+        self.buffer.extend(frame.padding);
+        self.footer.push(record, frame.checksum, offset);
+        self.content.add(record, stored);
+        if self.buffer.len() >= BUFFER_BYTES {
+            self.flush()?;
+        }
+        Ok(offset)
+    }
+
+    /// Checks the order and remembers the record as the last one.
+    fn advance(&mut self, record: &Record<'_>) -> Result<(), StorageError> {
+        match &mut self.last {
+            Some((collection, key)) => {
+                if (record.collection, record.key) <= (*collection, key.as_slice()) {
+                    return Err(StorageError::RecordOrder {
+                        collection: record.collection,
+                    });
+                }
+                *collection = record.collection;
+                key.clear();
+                key.extend(record.key);
+            }
+            None => self.last = Some((record.collection, record.key.to_vec())),
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), StorageError> {
+        let buffer = std::mem::take(&mut self.buffer);
+        let written = self.write(&buffer);
+        self.buffer = buffer;
+        self.buffer.clear();
+        written
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
+        let failed = |source| StorageError::io(FileAction::Write, &self.temporary, source);
+        self.file
+            .write_all_at(bytes, self.written)
+            .map_err(failed)?;
+        self.written += bytes.len() as u64;
+        if self.written - self.synced >= SYNC_STRIDE_BYTES {
+            self.file.sync_data().map_err(failed)?;
+            self.synced = self.written;
+        }
+        Ok(())
+    }
+
+    /// Writes metadata and footer, makes the file durable and gives it its name.
+    ///
+    /// # Durability
+    /// On success the file survives a power cut whole. A power cut during the call leaves the file
+    /// whole or not at all under its name; until a manifest names it, it means nothing.
+    ///
+    /// # Errors
+    /// [`StorageError::Io`], [`StorageError::TooLarge`] for too many collections. What was written
+    /// is removed as far as possible.
+    pub fn finish(mut self, metadata: &DataFileMetadata) -> Result<DataFileRecord, StorageError> {
+        let records = self.section_since(HEADER_BYTES as u64);
+        let first = metadata::encode(self.seed, records.end(), metadata, &self.content);
+        if first.len() as u64 > MAX_METADATA_BYTES {
+            let (bytes, limit) = (first.len() as u64, MAX_METADATA_BYTES);
+            return Err(StorageError::TooLarge {
+                what: "metadata",
+                bytes,
+                limit,
+            });
+        }
+        self.buffer.extend(first);
+        let metadata_section = self.section_since(records.end());
+        self.flush()?;
+        let footer = std::mem::take(&mut self.footer).finish(self.seed, metadata_section.end());
+        self.write(&footer)?;
+        drop(footer);
+        let footer = self.section_since(metadata_section.end());
+        self.buffer.extend(metadata::encode(
+            self.seed,
+            footer.end(),
+            metadata,
+            &self.content,
+        ));
+        let metadata_again = self.section_since(footer.end());
+        let sections = Sections {
+            records,
+            metadata: metadata_section,
+            footer,
+            metadata_again,
+        };
+        self.put_end(&sections);
+        self.flush()?;
+        self.publish()?;
+        Ok(DataFileRecord {
+            number: self.identity.number,
+            salt: self.identity.salt,
+            file_bytes: self.written,
+            content: self.content,
+        })
+    }
+
+    const fn section_since(&self, offset: u64) -> Section {
+        Section {
+            offset,
+            bytes: self.length_bytes() - offset,
+        }
+    }
+
+    fn put_end(&mut self, sections: &Sections) {
+        let table_offset = self.length_bytes();
+        let table = sections.encode();
+        self.buffer.extend(&table);
+        let trailer = Trailer {
+            identity: self.identity,
+            file_bytes: self.length_bytes() + TRAILER_BYTES as u64,
+            table_offset,
+            table_bytes: table.len() as u32,
+            table_checksum: plain(&[&table]),
+        };
+        self.buffer.extend(trailer.encode());
+    }
+
+    fn publish(&mut self) -> Result<(), StorageError> {
+        let vfs = &*self.home.host.files;
+        let published = publish_open(vfs, &*self.file, &self.temporary, &self.target);
+        if let Err(source) = published {
+            // The name may be there already, and may not be durable: nobody shall find it.
+            let _ = vfs.remove(&self.target);
+            return Err(StorageError::io(FileAction::Publish, &self.target, source));
+        }
+        self.is_finished = true;
+        Ok(())
+    }
+}
+
+impl Drop for DataFileWriter {
+    fn drop(&mut self) {
+        if !self.is_finished {
+            // A leftover that cannot be removed now is removed by the next open.
+            let _ = self.home.host.files.remove(&self.temporary);
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! The open data files of one database.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use docdb_vfs::EntryKind;
+use parking_lot::RwLock;
+
+use crate::error::FileAction;
+use crate::{
+    DataFile, DataFileNumber, DataFileRecord, Manifest, StorageError, StorageFile, StorageHome,
+};
+
+type Files = BTreeMap<DataFileNumber, Arc<DataFile>>;
+
+/// The live data files, each open once. Cheap to clone; clones are the same set.
+#[derive(Debug, Clone)]
+pub struct FileSet {
+    home: StorageHome,
+    files: Arc<RwLock<Arc<Files>>>,
+}
+
+/// The data files that were live at one moment: they stay readable while the value lives.
+#[derive(Debug, Clone)]
+pub struct FileView(Arc<Files>);
+
+impl FileView {
+    /// The data file `number`, if it was live.
+    #[must_use]
+    pub fn get(&self, number: DataFileNumber) -> Option<&Arc<DataFile>> {
+        self.0.get(&number)
+    }
+
+    /// The data files, by number.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<DataFile>> {
+        self.0.values()
+    }
+}
+
+/// A live data file whose frame is damaged, and which was opened by salvage.
+#[derive(Debug)]
+pub struct SalvagedFile {
+    /// The file.
+    pub number: DataFileNumber,
+    /// What is wrong with it.
+    pub error: StorageError,
+    /// Where records have been lost, as byte ranges: see [`Salvage::lost`](crate::Salvage::lost).
+    pub lost: Vec<Range<u64>>,
+}
+
+impl FileSet {
+    /// Opens every data file that the manifest names. One whose frame is damaged is salvaged, and
+    /// reported.
+    ///
+    /// # Errors
+    /// As [`DataFile::open`] and [`DataFile::salvage`]; [`StorageError::Misplaced`] when a file is
+    /// not the one that the manifest means.
+    pub fn open(
+        home: &StorageHome,
+        manifest: &Manifest,
+    ) -> Result<(Self, Vec<SalvagedFile>), StorageError> {
+        let mut files = Files::new();
+        let mut salvaged = Vec::new();
+        for record in &manifest.data_files {
+            let number = record.number;
+            let file = match DataFile::open(home, number) {
+                Err(error @ StorageError::Corrupt { .. }) => {
+                    let salvage = DataFile::salvage(home, number)?;
+                    salvaged.push(SalvagedFile {
+                        number,
+                        error,
+                        lost: salvage.lost,
+                    });
+                    salvage.file
+                }
+                opened => opened?,
+            };
+            check(record, &file)?;
+            files.insert(number, Arc::new(file));
+        }
+        let files = Arc::new(RwLock::new(Arc::new(files)));
+        Ok((
+            Self {
+                home: home.clone(),
+                files,
+            },
+            salvaged,
+        ))
+    }
+
+    /// The live data files now.
+    #[must_use]
+    pub fn view(&self) -> FileView {
+        FileView(Arc::clone(&self.files.read()))
+    }
+
+    /// The data file `number`, if it is live. When the index has just named it and it is not,
+    /// compaction came between: the index names another one by now.
+    #[must_use]
+    pub fn get(&self, number: DataFileNumber) -> Option<Arc<DataFile>> {
+        self.files.read().get(&number).map(Arc::clone)
+    }
+
+    /// Opens the data file that `record` names, which has been published, and adds it. Everything
+    /// but its records is read back and verified.
+    ///
+    /// ORDER: after the manifest that names it has been stored, before the index points to it.
+    ///
+    /// # Errors
+    /// As [`DataFile::open`].
+    pub fn add(&self, record: &DataFileRecord) -> Result<Arc<DataFile>, StorageError> {
+        let file = DataFile::open(&self.home, record.number)?;
+        check(record, &file)?;
+        let file = Arc::new(file);
+        let mut files = self.files.write();
+        Arc::make_mut(&mut files).insert(record.number, Arc::clone(&file));
+        Ok(file)
+    }
+
+    /// Takes data files out of the set. Each is removed from the disk when the last view and the
+    /// last read of it are gone.
+    ///
+    /// ORDER: after a manifest without them has been stored and the index points elsewhere.
+    pub fn retire(&self, numbers: &[DataFileNumber]) {
+        let mut files = self.files.write();
+        let remaining = Arc::make_mut(&mut files);
+        let retired: Vec<_> = numbers
+            .iter()
+            .filter_map(|number| remaining.remove(number))
+            .collect();
+        drop(files);
+        for file in retired {
+            file.retire();
+        }
+    }
+
+    /// Bytes of all live data files.
+    #[must_use]
+    pub fn file_bytes(&self) -> u64 {
+        self.view().iter().map(|file| file.file_bytes()).sum()
+    }
+}
+
+/// Checks that a file is the one that the manifest means.
+fn check(record: &DataFileRecord, file: &DataFile) -> Result<(), StorageError> {
+    let found = file.record();
+    let is_it = if file.is_salvaged() {
+        found.salt == record.salt
+    } else {
+        found == *record
+    };
+    if is_it {
+        Ok(())
+    } else {
+        let path = file.path().to_owned();
+        Err(StorageError::Misplaced {
+            path,
+            found: found.number.get(),
+        })
+    }
+}
+
+/// Files of a database that its manifest does not name: written by something that did not finish,
+/// or retired.
+#[derive(Debug)]
+pub struct Orphans {
+    home: StorageHome,
+    paths: Vec<PathBuf>,
+}
+
+impl Orphans {
+    /// Lists them. Only names that this crate writes count; everything else is nobody's business
+    /// here.
+    ///
+    /// # Errors
+    /// [`StorageError::Corrupt`] when one of them proves that the manifest is not the newest one:
+    /// a lost or restored manifest, under which removing anything would lose data.
+    /// [`StorageError::Foreign`] when one belongs to another database. [`StorageError::Io`].
+    pub fn find(home: &StorageHome, manifest: &Manifest) -> Result<Self, StorageError> {
+        let directory = home.directory();
+        let listed = home
+            .host
+            .files
+            .list(directory)
+            .map_err(|source| StorageError::io(FileAction::List, directory, source))?;
+        let mut paths = Vec::new();
+        for entry in listed.iter().filter(|entry| entry.kind == EntryKind::File) {
+            let is_orphan = match StorageFile::parse(&home.name, &entry.name) {
+                Some(StorageFile::Leftover) => true,
+                Some(StorageFile::Data(number)) => {
+                    let is_live = manifest.data_files.iter().any(|file| file.number == number);
+                    if !is_live {
+                        check_orphan(home, manifest, number)?;
+                    }
+                    !is_live
+                }
+                Some(StorageFile::Manifest) | None => false,
+            };
+            if is_orphan {
+                paths.push(directory.join(&entry.name));
+            }
+        }
+        Ok(Self {
+            home: home.clone(),
+            paths,
+        })
+    }
+
+    /// The paths.
+    #[must_use]
+    pub fn paths(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
+    /// Removes them.
+    ///
+    /// # Durability
+    /// On success their names do not come back.
+    ///
+    /// # Errors
+    /// [`StorageError::Io`]; some may have been removed.
+    pub fn remove(self) -> Result<(), StorageError> {
+        let vfs = &*self.home.host.files;
+        for path in &self.paths {
+            match vfs.remove(path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(StorageError::io(FileAction::Remove, path, error));
+                }
+                _ => {}
+            }
+        }
+        if self.paths.is_empty() {
+            return Ok(());
+        }
+        let directory = self.home.directory();
+        vfs.sync_dir(directory)
+            .map_err(|source| StorageError::io(FileAction::Remove, directory, source))
+    }
+}
+
+/// A data file that was written beside the manifest before the newest one, or earlier, is an
+/// orphan; a later one proves that a manifest has been lost.
+fn check_orphan(
+    home: &StorageHome,
+    manifest: &Manifest,
+    number: DataFileNumber,
+) -> Result<(), StorageError> {
+    match DataFile::open(home, number) {
+        Ok(file) => {
+            let generation = file.metadata().map_or(0, |metadata| metadata.generation);
+            if generation > manifest.generation + 1 {
+                let what = "manifest: older than a data file, a later manifest has been lost";
+                return Err(StorageError::corrupt(&home.manifest_path(), 0, what));
+            }
+            Ok(())
+        }
+        // Damaged, it proves nothing.
+        Err(StorageError::Corrupt { .. } | StorageError::Misplaced { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}

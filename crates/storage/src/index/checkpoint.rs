@@ -1,0 +1,107 @@
+//! What a checkpoint or a compaction does to the index once its data file is live.
+//!
+//! ORDER: checkpoints and compactions of one database take turns, and each of them finishes here
+//! before the next begins.
+
+use docdb_types::CollectionId;
+use parking_lot::RwLockWriteGuard;
+
+use super::state::State;
+use super::{Index, IndexKey, Swung};
+use crate::datafile::{FooterEntry, RecordKind};
+use crate::{DataFile, Location, LogPosition, StorageError};
+
+/// Most keys that are dealt with under one lock.
+const KEYS_PER_LOCK: usize = 256;
+
+impl<K: IndexKey> Index<K> {
+    /// Points every version that `file` holds a copy of at that copy, a few hundred at a time, so
+    /// that readers and commits get their turn. Versions that a commit has replaced meanwhile stay
+    /// replaced.
+    ///
+    /// # Errors
+    /// As [`DataFile::entries`]. Some entries may point at the file then, which is as right as
+    /// where they pointed before.
+    pub fn adopt(&self, file: &DataFile) -> Result<Swung, StorageError> {
+        let number = file.number();
+        let mut swung = Swung::default();
+        let mut part = Vec::<FooterEntry<K>>::with_capacity(KEYS_PER_LOCK);
+        let mut entries = file.entries::<K>();
+        loop {
+            part.clear();
+            for entry in entries.by_ref().take(KEYS_PER_LOCK) {
+                part.push(entry?);
+            }
+            if part.is_empty() {
+                return Ok(swung);
+            }
+            let mut state = self.shared.state.write();
+            for copy in part.iter().filter(|copy| copy.kind == RecordKind::Document) {
+                let to = Location::Data {
+                    file: number,
+                    offset: copy.offset,
+                };
+                if state.swing(copy.collection, &copy.key, copy.transaction, to) {
+                    swung.moved += 1;
+                } else {
+                    swung.superseded += 1;
+                }
+            }
+            RwLockWriteGuard::unlock_fair(state);
+        }
+    }
+
+    /// Lets go of every deletion that was logged in front of `cut`, after a checkpoint at `cut` has
+    /// made the tombstones live that are needed. One that hides something from an open snapshot
+    /// goes with that snapshot.
+    pub fn forget_deletions(&self, cut: LogPosition) {
+        let ids: Vec<_> = self
+            .view()
+            .collections()
+            .into_iter()
+            .map(|state| state.id)
+            .collect();
+        let mut found = Vec::new();
+        for id in ids {
+            let mut from = None;
+            loop {
+                found.clear();
+                from = self
+                    .view()
+                    .unsaved(id, from.as_ref(), cut, KEYS_PER_LOCK, &mut found);
+                let keys: Vec<&K> = found
+                    .iter()
+                    .filter(|(_, entry)| entry.is_tombstone())
+                    .map(|(key, _)| key)
+                    .collect();
+                self.forget(id, cut, &keys);
+                if from.is_none() {
+                    break;
+                }
+            }
+        }
+    }
+
+    fn forget(&self, id: CollectionId, cut: LogPosition, keys: &[&K]) {
+        if keys.is_empty() {
+            return;
+        }
+        let mut state = self.shared.state.write();
+        for key in keys {
+            // A commit may have come between.
+            if state.is_deleted_before(id, key, cut) {
+                state.forget(id, key);
+            }
+        }
+        RwLockWriteGuard::unlock_fair(state);
+    }
+}
+
+impl<K: IndexKey> State<K> {
+    fn is_deleted_before(&self, id: CollectionId, key: &K, cut: LogPosition) -> bool {
+        self.collections
+            .get(id)
+            .and_then(|collection| collection.map.get(key))
+            .is_some_and(|entry| entry.is_tombstone() && entry.is_logged_before(cut))
+    }
+}
