@@ -1,0 +1,281 @@
+use docdb_storage::IndexChange;
+use docdb_types::{
+    Code, CollectionId, CollectionName, DocumentId, Effect, Error, FsyncMode, TransactionId,
+};
+use docdb_wal::{Appended, RecordKind, RecordRef, Wal};
+
+use super::batch::Batch;
+use super::evaluate::Evaluation;
+use super::request::{Answers, Atomicity, Gathered, Request, Work};
+use super::ticket::Promise;
+use crate::database::LogicalDb;
+use crate::trouble;
+
+/// The one place where operations are checked and ordered, and the only writer of the log.
+///
+/// INVARIANT: whoever leads holds it for a whole step, so that between steps the index says exactly
+/// what the log says.
+#[derive(Debug)]
+pub(crate) struct Committer {
+    /// `None` once the database is closed.
+    pub(crate) log: Option<Wal>,
+    last_transaction: TransactionId,
+    batch: Batch,
+    changes: Vec<IndexChange<DocumentId>>,
+    waiting: Vec<Gathered>,
+}
+
+impl Committer {
+    pub(crate) fn new(log: Wal, last_transaction: TransactionId) -> Self {
+        Self {
+            log: Some(log),
+            last_transaction,
+            batch: Batch::default(),
+            changes: Vec::new(),
+            waiting: Vec::new(),
+        }
+    }
+
+    /// The newest transaction that was given an id.
+    pub(crate) const fn last_transaction(&self) -> TransactionId {
+        self.last_transaction
+    }
+
+    /// Forgets what a panic left half gathered; dropped promises answer for themselves.
+    pub(crate) fn abandon(&mut self) {
+        self.batch.clear();
+        self.changes.clear();
+        self.waiting.clear();
+    }
+
+    /// Performs what has queued, in order, and answers all of it.
+    pub(crate) fn step(&mut self, database: &LogicalDb, works: impl Iterator<Item = Work>) {
+        for work in works {
+            match work {
+                Work::Operations { request, promise } => self.gather(database, request, promise),
+                Work::CreateCollection { name, promise } => {
+                    self.flush(database);
+                    promise.keep(self.create_collection(database, name));
+                }
+                Work::DeleteCollection { name, promise } => {
+                    self.flush(database);
+                    promise.keep(self.delete_collection(database, &name));
+                }
+            }
+        }
+        self.flush(database);
+    }
+
+    fn gather(&mut self, database: &LogicalDb, request: Request, promise: Promise<Answers>) {
+        let mut gathered = Gathered::new(promise, request.operations.len());
+        match request.atomicity {
+            Atomicity::Each => self.gather_each(database, &request, &mut gathered),
+            Atomicity::All => self.gather_all(database, &request, &mut gathered),
+        }
+        if gathered.is_settled() {
+            // Only what must wait for the disk waits.
+            gathered.keep();
+        } else {
+            self.waiting.push(gathered);
+        }
+    }
+
+    fn gather_each(&mut self, database: &LogicalDb, request: &Request, gathered: &mut Gathered) {
+        for operation in &request.operations {
+            self.make_room(
+                database,
+                operation.action.payload_bytes() as u64,
+                Some(gathered),
+            );
+            let transaction = self.last_transaction.next();
+            let savepoint = self.batch.savepoint();
+            let mut evaluation = Evaluation {
+                database,
+                batch: &mut self.batch,
+                transaction,
+            };
+            let evaluated = evaluation.evaluate(operation);
+            if evaluated.wrote() {
+                self.batch.keep_transaction();
+                self.last_transaction = transaction;
+            } else {
+                self.batch.undo_to(savepoint);
+            }
+            gathered.push(evaluated.answer, evaluated.rests_on_batch);
+        }
+    }
+
+    fn gather_all(&mut self, database: &LogicalDb, request: &Request, gathered: &mut Gathered) {
+        self.make_room(database, request.payload_bytes(), None);
+        let transaction = self.last_transaction.next();
+        let savepoint = self.batch.savepoint();
+        let follows_writes = !self.batch.is_empty();
+        for (position, operation) in request.operations.iter().enumerate() {
+            let mut evaluation = Evaluation {
+                database,
+                batch: &mut self.batch,
+                transaction,
+            };
+            let evaluated = evaluation.evaluate(operation);
+            match evaluated.answer {
+                Ok(outcome) => gathered.push(Ok(outcome), true),
+                Err(error) => {
+                    self.batch.undo_to(savepoint);
+                    let owed = request.operations.len();
+                    gathered.refuse_whole(position, error, owed, follows_writes);
+                    return;
+                }
+            }
+        }
+        self.batch.keep_transaction();
+        self.last_transaction = transaction;
+    }
+
+    /// Ends the batch where the next transaction would make it too large or is one too many.
+    fn make_room(
+        &mut self,
+        database: &LogicalDb,
+        next_bytes: u64,
+        gathered: Option<&mut Gathered>,
+    ) {
+        let max_transactions = match database.options.fsync {
+            FsyncMode::Always => 1,
+            FsyncMode::Group | FsyncMode::Interval | FsyncMode::None => u64::MAX,
+        };
+        if self.batch.is_full(max_transactions, next_bytes) {
+            let outcome = self.commit(database);
+            if let Some(gathered) = gathered {
+                gathered.conclude(outcome.as_ref().err());
+            }
+            self.answer(outcome.as_ref().err());
+        }
+    }
+
+    /// Ends the batch and answers everything that waited for it.
+    fn flush(&mut self, database: &LogicalDb) {
+        let outcome = self.commit(database);
+        self.answer(outcome.as_ref().err());
+    }
+
+    fn answer(&mut self, failure: Option<&Error>) {
+        for mut gathered in self.waiting.drain(..) {
+            gathered.conclude(failure);
+            gathered.keep();
+        }
+    }
+
+    /// Writes the batch, makes it durable as the mode says, and shows it.
+    fn commit(&mut self, database: &LogicalDb) -> Result<(), Error> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let written = self.write(database);
+        let transactions = self.batch.transactions();
+        let shown = written.and_then(|appended| {
+            database.count_committed(transactions);
+            // ORDER: only what is durable is shown (in the modes that acknowledge durable writes).
+            self.changes.clear();
+            self.changes.extend(
+                self.batch
+                    .changes
+                    .iter()
+                    .map(|change| change.placed(&appended)),
+            );
+            database.show(self.last_transaction, &self.changes)
+        });
+        self.batch.clear();
+        shown
+    }
+
+    fn write(&mut self, database: &LogicalDb) -> Result<Appended, Error> {
+        let log = self.log.as_mut().ok_or_else(closed)?;
+        log.commit(&mut self.batch.builder).map_err(|error| {
+            let error = trouble::of_log(error).in_database(&database.identity.name);
+            if log.is_poisoned() {
+                database.health.stop_writing(&error);
+            }
+            error
+        })
+    }
+
+    /// Syncs what was acknowledged without a sync.
+    ///
+    /// # Errors
+    /// `FileSync`, and nothing is written any more.
+    pub(crate) fn sync(&mut self, database: &LogicalDb) -> Result<(), Error> {
+        let Some(log) = self.log.as_mut() else {
+            return Ok(());
+        };
+        if log.durable() == log.end() {
+            return Ok(());
+        }
+        log.sync().map_err(|error| {
+            let error = trouble::of_log(error).in_database(&database.identity.name);
+            database.health.stop_writing(&error);
+            error
+        })
+    }
+
+    fn create_collection(
+        &mut self,
+        database: &LogicalDb,
+        name: CollectionName,
+    ) -> Result<(), Error> {
+        let code = Code::CollectionExists;
+        if database.resolve(&name).is_ok() {
+            return Err(Error::new(code, code.meaning()).in_collection(&name));
+        }
+        database.health.check_writable()?;
+        database.check_memory(1)?;
+        let id = database.index.view().next_collection_id();
+        let version = self.log_collection(database, RecordKind::CreateCollection, id, &name)?;
+        database.show(version, &[IndexChange::CreateCollection { id, name }])
+    }
+
+    fn delete_collection(
+        &mut self,
+        database: &LogicalDb,
+        name: &CollectionName,
+    ) -> Result<(), Error> {
+        if name.is_default() {
+            return Err(Error::new(Code::InvalidName, "_default cannot be deleted"));
+        }
+        let id = database.resolve(name)?;
+        if database.documents_in(id) > 0 {
+            let code = Code::CollectionNotEmpty;
+            return Err(Error::new(code, code.meaning()).in_collection(name));
+        }
+        database.health.check_writable()?;
+        let version = self.log_collection(database, RecordKind::DropCollection, id, name)?;
+        database.show(version, &[IndexChange::DropCollection { id, version }])
+    }
+
+    fn log_collection(
+        &mut self,
+        database: &LogicalDb,
+        kind: RecordKind,
+        collection: CollectionId,
+        name: &CollectionName,
+    ) -> Result<TransactionId, Error> {
+        let transaction = self.last_transaction.next();
+        let payload = name.as_str().as_bytes();
+        self.batch
+            .builder
+            .push(RecordRef {
+                kind,
+                collection,
+                transaction,
+                key: &[],
+                payload,
+            })
+            .map_err(trouble::of_log)?;
+        let written = self.write(database);
+        self.batch.clear();
+        self.last_transaction = transaction;
+        written.map(|_| transaction)
+    }
+}
+
+pub(crate) fn closed() -> Error {
+    Error::new(Code::DbNotActive, "the database is closed").with_effect(Effect::NotApplied)
+}

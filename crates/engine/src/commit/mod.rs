@@ -1,0 +1,17 @@
+//! The way of a write: queue, check, encode, one write, one sync, show, answer.
+
+mod batch;
+mod committer;
+mod evaluate;
+mod lead;
+mod overlay;
+mod request;
+mod ticket;
+
+pub(crate) use batch::StagedChange;
+pub(crate) use committer::{Committer, closed};
+pub use lead::Lead;
+pub use request::{Answers, Atomicity, Request};
+pub(crate) use request::{Work, abandoned, abandoned_answers};
+pub use ticket::Ticket;
+pub(crate) use ticket::promise;

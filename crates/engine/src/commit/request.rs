@@ -1,0 +1,163 @@
+use docdb_types::{CollectionName, Error, Operation, Outcome};
+
+use super::ticket::Promise;
+
+/// Whether the operations of a request stand alone or together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Atomicity {
+    /// Each operation is a transaction of its own; a refused one does not touch the others.
+    #[default]
+    Each,
+    /// All operations are one transaction: all happen, or none does.
+    All,
+}
+
+/// A list of operations, run in order.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The operations, in order.
+    pub operations: Vec<Operation>,
+    /// Whether they stand together.
+    pub atomicity: Atomicity,
+    /// Whether a write may be refused at once, from what is durable, without queueing behind other
+    /// writes. Right whenever the caller has no unanswered write in flight on this database: the
+    /// refusal could not have depended on one.
+    pub may_refuse_early: bool,
+}
+
+impl Request {
+    /// A request of operations that stand alone, by a caller with nothing else in flight.
+    #[must_use]
+    pub const fn of(operations: Vec<Operation>) -> Self {
+        Self {
+            operations,
+            atomicity: Atomicity::Each,
+            may_refuse_early: true,
+        }
+    }
+
+    pub(crate) fn payload_bytes(&self) -> u64 {
+        self.operations
+            .iter()
+            .map(|operation| operation.action.payload_bytes() as u64)
+            .sum()
+    }
+
+    pub(crate) fn writes(&self) -> bool {
+        self.operations
+            .iter()
+            .any(|operation| operation.action.is_write())
+    }
+
+    /// The operation of a request that is a single write.
+    pub(crate) fn single_write(&self) -> Option<&Operation> {
+        match self.operations.as_slice() {
+            [operation] if operation.action.is_write() => Some(operation),
+            _ => None,
+        }
+    }
+}
+
+/// One answer for each operation of a [`Request`], in order.
+pub type Answers = Vec<Result<Outcome, Error>>;
+
+/// What queues for the committer.
+#[derive(Debug)]
+pub(crate) enum Work {
+    Operations {
+        request: Request,
+        promise: Promise<Answers>,
+    },
+    CreateCollection {
+        name: CollectionName,
+        promise: Promise<Result<(), Error>>,
+    },
+    DeleteCollection {
+        name: CollectionName,
+        promise: Promise<Result<(), Error>>,
+    },
+}
+
+impl Work {
+    pub(crate) fn payload_bytes(&self) -> u64 {
+        match self {
+            Self::Operations { request, .. } => request.payload_bytes(),
+            Self::CreateCollection { .. } | Self::DeleteCollection { .. } => 0,
+        }
+    }
+}
+
+/// The answers of a request while its batch is being gathered.
+#[derive(Debug)]
+pub(crate) struct Gathered {
+    pub(crate) promise: Promise<Answers>,
+    pub(crate) answers: Answers,
+    /// Which answers say something that is only true once the batch is durable.
+    resting: Vec<usize>,
+}
+
+impl Gathered {
+    pub(crate) fn new(promise: Promise<Answers>, operations: usize) -> Self {
+        Self {
+            promise,
+            answers: Vec::with_capacity(operations),
+            resting: Vec::new(),
+        }
+    }
+
+    pub(crate) fn push(&mut self, answer: Result<Outcome, Error>, rests_on_batch: bool) {
+        if rests_on_batch {
+            self.resting.push(self.answers.len());
+        }
+        self.answers.push(answer);
+    }
+
+    /// Whether every answer so far holds whatever becomes of the batch.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.resting.is_empty()
+    }
+
+    /// What rested on the batch holds now that it is durable, or is an error where it failed.
+    pub(crate) fn conclude(&mut self, failure: Option<&Error>) {
+        for position in self.resting.drain(..) {
+            if let (Some(error), Some(answer)) = (failure, self.answers.get_mut(position)) {
+                *answer = Err(error.clone());
+            }
+        }
+    }
+
+    /// Answers every operation of a transaction with the error of the one that was refused.
+    pub(crate) fn refuse_whole(
+        &mut self,
+        refused: usize,
+        error: Error,
+        operations: usize,
+        rests_on_batch: bool,
+    ) {
+        let error = error.at_step(u32::try_from(refused).unwrap_or(u32::MAX));
+        self.answers.clear();
+        self.answers.resize(operations, Err(error));
+        self.resting.clear();
+        if rests_on_batch {
+            self.resting.extend(0..operations);
+        }
+    }
+
+    pub(crate) fn keep(self) {
+        self.promise.keep(self.answers);
+    }
+}
+
+/// The fallback of every promise: the work was taken up and its end was never seen.
+pub(crate) fn abandoned() -> Error {
+    Error::new(
+        docdb_types::Code::Internal,
+        "the commit ended without an answer",
+    )
+    .with_effect(docdb_types::Effect::Unknown)
+}
+
+/// The answers of a request that nobody finished.
+pub(crate) fn abandoned_answers(owed: usize) -> Answers {
+    vec![Err(abandoned()); owed]
+}

@@ -1,0 +1,120 @@
+//! One database: what it is made of. Each way through it has a file of its own.
+
+mod direct;
+mod health;
+mod open;
+mod read;
+mod scan;
+mod snapshot;
+mod statistics;
+mod write;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use docdb_storage::{FileSet, Index};
+use docdb_types::{Code, CollectionId, CollectionName, DatabaseId, DatabaseName, Error, FsyncMode};
+use docdb_wal::group::GroupQueue;
+use docdb_wal::{LogReader, Lsn};
+use parking_lot::Mutex;
+
+use crate::catalog::Identity;
+use crate::checkpoint::Checkpointer;
+use crate::commit::{Committer, Work};
+use crate::options::DatabaseOptions;
+use crate::pool::{MemoryShare, Signals};
+
+pub use health::Condition;
+pub(crate) use health::Health;
+pub(crate) use read::Missed;
+pub use scan::{Page, ScanLimit, Scanned};
+pub use snapshot::Snapshot;
+pub use statistics::{CollectionInfo, DatabaseStatistics};
+pub use write::Submitted;
+
+/// One isolated database of JSON documents.
+///
+/// Writes go through one committer, in batches; reads take what is durable and wait for no commit.
+/// All methods may be called from any number of threads.
+#[derive(Debug)]
+pub struct LogicalDb {
+    pub(crate) identity: Identity,
+    pub(crate) options: DatabaseOptions,
+    pub(crate) health: Health,
+    pub(crate) index: Index,
+    pub(crate) files: FileSet,
+    pub(crate) log: LogReader,
+    pub(crate) committer: Mutex<Committer>,
+    pub(crate) checkpointer: Mutex<Checkpointer>,
+    pub(crate) signals: Signals,
+    queue: GroupQueue<Work>,
+    memory: MemoryShare,
+    /// How far data files cover the log, as a log position.
+    covered: AtomicU64,
+    /// Payload bytes of requests that are queued or running.
+    requested_bytes: AtomicU64,
+    counters: statistics::Counters,
+}
+
+impl LogicalDb {
+    /// Its number in the data directory.
+    #[must_use]
+    pub const fn id(&self) -> DatabaseId {
+        self.identity.id
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(&self) -> &DatabaseName {
+        &self.identity.name
+    }
+
+    /// When its writes are acknowledged.
+    #[must_use]
+    pub const fn fsync_mode(&self) -> FsyncMode {
+        self.options.fsync
+    }
+
+    /// What it can do at present.
+    #[must_use]
+    pub fn condition(&self) -> Condition {
+        self.health.condition()
+    }
+
+    /// How far data files cover the log.
+    pub(crate) fn covered(&self) -> Lsn {
+        Lsn::new(self.covered.load(Ordering::Relaxed))
+    }
+
+    /// Notes how far data files cover the log.
+    pub(crate) fn note_covered(&self, covered: Lsn) {
+        self.covered.store(covered.get(), Ordering::Relaxed);
+    }
+
+    /// The collection of a name.
+    ///
+    /// # Errors
+    /// `CollectionNotFound`.
+    pub(crate) fn resolve(&self, name: &CollectionName) -> Result<CollectionId, Error> {
+        if name.is_default() {
+            return Ok(CollectionId::DEFAULT);
+        }
+        self.index.view().collection_id(name).ok_or_else(|| {
+            let code = Code::CollectionNotFound;
+            Error::new(code, code.meaning()).in_collection(name)
+        })
+    }
+
+    pub(crate) fn documents_in(&self, collection: CollectionId) -> u64 {
+        self.index
+            .view()
+            .collection(collection)
+            .map_or(0, |state| state.documents)
+    }
+
+    pub(crate) fn highest_document_id(&self, collection: CollectionId) -> u64 {
+        self.index
+            .view()
+            .collection(collection)
+            .map_or(0, |state| state.highest_document_id)
+    }
+}

@@ -1,0 +1,373 @@
+//! Coming back: manifest, footers, log. And going: checkpoint, sync, end.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use docdb_storage::{
+    Entry, FileSet, Index, IndexChange, LoadedManifest, Location, LogPosition, Manifest, Orphans,
+    SalvagedFile, StorageError, StorageHome,
+};
+use docdb_types::{Code, CollectionName, DocumentId, Error, TransactionId};
+use docdb_vfs::Host;
+use docdb_wal::{
+    Covered, Damage, LogState, Lsn, RecordKind, Recovered, Recovery, Wal, WalError, WalIdentity,
+    WalOptions,
+};
+use parking_lot::Mutex;
+
+use super::statistics::Counters;
+use super::{Health, LogicalDb};
+use crate::catalog::Identity;
+use crate::checkpoint::Checkpointer;
+use crate::commit::Committer;
+use crate::options::DatabaseOptions;
+use crate::pool::{MemoryShare, Signals};
+use crate::trouble;
+
+/// Ids that are left out after every open. Transactions that were shown and that a crash then took
+/// back (`interval` and `none` mode) had ids below it, so that no id is ever used twice.
+const TRANSACTION_GAP: u64 = 1 << 20;
+/// Changes that recovery applies at once.
+const CHANGES_AT_ONCE: usize = 4096;
+
+impl LogicalDb {
+    /// Creates the files of a new, empty database.
+    ///
+    /// # Durability
+    /// On success they are durable, the manifest last.
+    ///
+    /// # Errors
+    /// `FileOpen`, `FileWrite`, `FileSync`, `DiskFull`.
+    pub(crate) fn create_files(
+        host: &Host,
+        options: &DatabaseOptions,
+        identity: &Identity,
+    ) -> Result<(), Error> {
+        let (log, _) = Wal::open(
+            host,
+            &wal_identity(identity),
+            &wal_options(options),
+            Covered::NOTHING,
+            &mut |_| Ok(()),
+        )
+        .map_err(trouble::of_log)?;
+        log.close().map_err(trouble::of_log)?;
+        let home = home(host, options, identity);
+        Manifest::empty().store(&home).map_err(trouble::of_storage)
+    }
+
+    /// Opens a database with its files.
+    ///
+    /// A log that lost committed transactions opens degraded, see [`Condition`](super::Condition).
+    ///
+    /// # Durability
+    /// Everything that is shown afterwards is durable.
+    ///
+    /// # Errors
+    /// `FileOpen`, `FileRead`, `CorruptRecord` where neither the manifest nor what could stand in
+    /// for it can be read.
+    pub(crate) fn open(
+        host: &Host,
+        options: DatabaseOptions,
+        identity: Identity,
+        memory: MemoryShare,
+        signals: Signals,
+    ) -> Result<Arc<Self>, Error> {
+        let begun = host.clock.monotonic();
+        let home = home(host, &options, &identity);
+        let manifest = load_manifest(&home)?;
+        let (files, salvaged) = FileSet::open(&home, &manifest).map_err(trouble::of_storage)?;
+        let index = Index::load(&manifest, &files.view()).map_err(trouble::of_storage)?;
+        let (log, recovery) = replay(host, &options, &identity, &manifest, &index)?;
+        let health = Health::default();
+        if let LogState::Corrupt(damages) = &recovery.state {
+            health.degrade(&lost(damages).in_database(&identity.name));
+        }
+        note(&identity, &recovery, &salvaged);
+        remove_orphans(&home, &manifest)?;
+        let last = recovery.last_transaction.max(manifest.last_transaction);
+        let next = TransactionId::new(last.get().saturating_add(TRANSACTION_GAP));
+        let manifest_covered = manifest.covered.get();
+        let database = Self {
+            log: log.reader(),
+            committer: Mutex::new(Committer::new(log, next)),
+            checkpointer: Mutex::new(Checkpointer::new(home, manifest)),
+            queue: docdb_wal::group::GroupQueue::new(),
+            covered: AtomicU64::new(manifest_covered),
+            requested_bytes: AtomicU64::new(0),
+            counters: Counters {
+                recovery: host.clock.monotonic().saturating_sub(begun),
+                ..Counters::default()
+            },
+            identity,
+            options,
+            health,
+            index,
+            files,
+            signals,
+            memory,
+        };
+        database.publish_memory();
+        Ok(Arc::new(database))
+    }
+
+    /// Makes a checkpoint, syncs the log and ends the database: its users are answered
+    /// `DbNotActive` from then on.
+    ///
+    /// # Errors
+    /// What kept the checkpoint or the sync from being made. The database is ended all the same;
+    /// nothing acknowledged is lost by that, for the log has it.
+    pub(crate) fn close(&self) -> Result<(), Error> {
+        let checkpoint = match self.health.check_writable() {
+            Ok(()) => self.checkpoint().map(drop),
+            // What cannot be written any more has nothing to be saved.
+            Err(_) => Ok(()),
+        };
+        let closed = self.end();
+        checkpoint.and(closed)
+    }
+
+    /// Ends the database without a checkpoint.
+    pub(crate) fn abandon(&self) {
+        // A log that cannot be synced any more changes nothing about a database that is dropped.
+        let _ = self.end();
+    }
+
+    fn end(&self) -> Result<(), Error> {
+        let log = {
+            let mut committer = self.committer.lock();
+            self.health.close();
+            committer.log.take()
+        };
+        self.memory.publish(0);
+        log.map_or(Ok(()), |log| log.close().map_err(trouble::of_log))
+    }
+
+    /// Syncs what is acknowledged and not yet synced, in `interval` and `none` mode.
+    ///
+    /// # Errors
+    /// `FileSync`; the database takes no more writes then.
+    pub(crate) fn sync(&self) -> Result<(), Error> {
+        self.committer.lock().sync(self)
+    }
+}
+
+fn home(host: &Host, options: &DatabaseOptions, identity: &Identity) -> StorageHome {
+    StorageHome {
+        host: host.clone(),
+        directory: options.data_directory.clone(),
+        name: identity.name.clone(),
+        uid: identity.uid,
+    }
+}
+
+fn wal_identity(identity: &Identity) -> WalIdentity {
+    WalIdentity {
+        name: identity.name.clone(),
+        uid: identity.uid,
+    }
+}
+
+fn wal_options(options: &DatabaseOptions) -> WalOptions {
+    WalOptions {
+        directory: options.wal_directory.clone(),
+        segment_bytes: options.segment_bytes,
+        keep_segments: options.keep_segments,
+        preallocate_bytes: options.preallocate_bytes,
+        fsync: options.fsync,
+        drop_cache_before_read: true,
+        accept_loss: false,
+    }
+}
+
+/// The manifest, or what the data files say where it is damaged.
+fn load_manifest(home: &StorageHome) -> Result<Manifest, Error> {
+    let loaded = match Manifest::load(home) {
+        Ok(loaded) => loaded,
+        Err(error @ StorageError::Corrupt { .. }) => {
+            tracing::error!(database = %home.name, %error, "rebuilding the manifest");
+            let manifest = Manifest::rebuild(home).map_err(trouble::of_storage)?;
+            LoadedManifest {
+                manifest,
+                is_damaged: true,
+            }
+        }
+        Err(error) => return Err(trouble::of_storage(error)),
+    };
+    if loaded.is_damaged {
+        tracing::warn!(database = %home.name, "storing the manifest again");
+        loaded.manifest.store(home).map_err(trouble::of_storage)?;
+    }
+    Ok(loaded.manifest)
+}
+
+/// Removes what a crash left of a checkpoint.
+fn remove_orphans(home: &StorageHome, manifest: &Manifest) -> Result<(), Error> {
+    let orphans = Orphans::find(home, manifest).map_err(trouble::of_storage)?;
+    for path in orphans.paths() {
+        tracing::info!(database = %home.name, path = %path.display(), "removing an orphan");
+    }
+    orphans.remove().map_err(trouble::of_storage)
+}
+
+/// Applies what the log holds behind the manifest.
+fn replay(
+    host: &Host,
+    options: &DatabaseOptions,
+    identity: &Identity,
+    manifest: &Manifest,
+    index: &Index,
+) -> Result<(Wal, Recovery), Error> {
+    let covered = Covered {
+        lsn: Lsn::new(manifest.covered.get()),
+        last_transaction: manifest.last_transaction,
+    };
+    let mut replay = Replay {
+        index,
+        changes: Vec::new(),
+        last: manifest.last_transaction,
+    };
+    let opened = Wal::open(
+        host,
+        &wal_identity(identity),
+        &wal_options(options),
+        covered,
+        &mut |recovered| replay.visit(&recovered).map_err(WalError::visitor),
+    )
+    .map_err(trouble::of_log)?;
+    replay.apply()?;
+    Ok(opened)
+}
+
+/// Turns records of the log into changes of the index.
+struct Replay<'a> {
+    index: &'a Index,
+    changes: Vec<IndexChange<DocumentId>>,
+    last: TransactionId,
+}
+
+impl Replay<'_> {
+    fn visit(&mut self, recovered: &Recovered<'_>) -> Result<(), Error> {
+        let record = &recovered.record;
+        let collection = record.collection;
+        let location = Location::Log(LogPosition::new(recovered.lsn.get()));
+        let entry = match record.kind {
+            RecordKind::Put => {
+                // INVARIANT: a record's payload is far below 4 GiB.
+                Entry::document(record.transaction, location, record.payload.len() as u32)
+            }
+            RecordKind::Delete => Entry::tombstone(record.transaction, location),
+            RecordKind::CreateCollection => {
+                let name = name_of(record.payload)?;
+                return self.push(
+                    IndexChange::CreateCollection {
+                        id: collection,
+                        name,
+                    },
+                    record.transaction,
+                );
+            }
+            RecordKind::DropCollection => {
+                let change = IndexChange::DropCollection {
+                    id: collection,
+                    version: record.transaction,
+                };
+                return self.push(change, record.transaction);
+            }
+            _ => return Ok(()),
+        };
+        let key = DocumentId::from_key(record.key).ok_or_else(|| unreadable("document id"))?;
+        self.push(
+            IndexChange::Set {
+                collection,
+                key,
+                entry,
+            },
+            record.transaction,
+        )
+    }
+
+    fn push(
+        &mut self,
+        change: IndexChange<DocumentId>,
+        transaction: TransactionId,
+    ) -> Result<(), Error> {
+        self.changes.push(change);
+        self.last = self.last.max(transaction);
+        if self.changes.len() >= CHANGES_AT_ONCE {
+            self.apply()
+        } else {
+            Ok(())
+        }
+    }
+
+    fn apply(&mut self) -> Result<(), Error> {
+        self.index
+            .apply(self.last, &self.changes)
+            .map_err(trouble::of_storage)?;
+        self.changes.clear();
+        Ok(())
+    }
+}
+
+fn name_of(payload: &[u8]) -> Result<CollectionName, Error> {
+    let text = std::str::from_utf8(payload).map_err(|_| unreadable("collection name"))?;
+    CollectionName::new(text)
+}
+
+fn unreadable(what: &str) -> Error {
+    Error::new(
+        Code::CorruptLog,
+        format!("a record that verifies holds no {what}"),
+    )
+}
+
+/// What a degraded database says is lost.
+fn lost(damages: &[Damage]) -> Error {
+    let Some(first) = damages.first() else {
+        return Error::new(Code::CorruptLog, "the log is damaged");
+    };
+    let before = first
+        .before
+        .map_or_else(|| "the end".to_owned(), |id| id.to_string());
+    let text = format!(
+        "{} places of the log are damaged; lost are transactions after {} and before {before} \
+         (log positions {} to {}): {}",
+        damages.len(),
+        first.after,
+        first.from,
+        first
+            .to
+            .map_or_else(|| "the end".to_owned(), |to| to.to_string()),
+        first.what,
+    );
+    Error::new(Code::CorruptLog, text)
+        .in_file(first.file.clone())
+        .at_offset(first.offset)
+}
+
+/// Logs what a person may want to know of a recovery.
+fn note(identity: &Identity, recovery: &Recovery, salvaged: &[SalvagedFile]) {
+    let database = &identity.name;
+    if let LogState::TornTail {
+        file,
+        offset,
+        cut_bytes,
+    } = &recovery.state
+    {
+        tracing::warn!(
+            %database, file, offset, cut_bytes,
+            "cut off an append that a crash interrupted; it had never been acknowledged"
+        );
+    }
+    for Damage { file, offset, .. } in &recovery.skipped {
+        tracing::warn!(
+            %database, file, offset,
+            "passed over damage to a part of the log that data files cover"
+        );
+    }
+    for file in salvaged {
+        let (number, error) = (file.number, &file.error);
+        tracing::error!(%database, %number, %error, lost = ?file.lost, "salvaged a data file");
+    }
+}

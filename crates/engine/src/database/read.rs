@@ -1,0 +1,187 @@
+//! How a read goes: index, one positional read, checksum and identity.
+
+use bytes::Bytes;
+use docdb_storage::{DataFile, Entry, FileView, Location, LogPosition, RecordIdentity};
+use docdb_types::{Action, Change, CollectionId, DocumentId, Error, Operation, Outcome, Version};
+use docdb_wal::{Lsn, RecordKind, WalError, stored_bytes};
+
+use super::LogicalDb;
+use crate::commit::{Answers, Request};
+use crate::trouble;
+
+/// A document as it is stored.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    pub(crate) version: Version,
+    pub(crate) text: Bytes,
+}
+
+/// Why a record was not at the place that the index named.
+pub(crate) enum Missed {
+    /// The file is gone: the record has been moved since, and the index knows where.
+    Moved,
+    /// The record cannot be read.
+    Failed(Error),
+}
+
+impl LogicalDb {
+    /// Answers a request that only reads. Several reads see one state of the database.
+    pub(crate) fn read_all(&self, request: &Request) -> Answers {
+        match request.operations.as_slice() {
+            [operation] => vec![self.answer_read(operation)],
+            operations => {
+                let snapshot = self.snapshot();
+                operations
+                    .iter()
+                    .map(|operation| self.answer_read_at(operation, &snapshot))
+                    .collect()
+            }
+        }
+    }
+
+    fn answer_read(&self, operation: &Operation) -> Result<Outcome, Error> {
+        let Action::Read { id } = operation.action else {
+            return Err(trouble::not_a_read());
+        };
+        let collection = self.resolve(&operation.collection)?;
+        self.read_document(collection, id)
+            .map(|found| outcome(id, found))
+            .map_err(|error| error.in_collection(&operation.collection).on_document(id))
+    }
+
+    fn answer_read_at(
+        &self,
+        operation: &Operation,
+        snapshot: &super::Snapshot,
+    ) -> Result<Outcome, Error> {
+        let Action::Read { id } = operation.action else {
+            return Err(trouble::not_a_read());
+        };
+        let collection = self.resolve(&operation.collection)?;
+        self.read_document_at(collection, id, snapshot)
+            .map(|found| outcome(id, found))
+            .map_err(|error| error.in_collection(&operation.collection).on_document(id))
+    }
+
+    /// Reads the newest durable version of a document.
+    ///
+    /// # Errors
+    /// `DocNotFound` (`CorruptLog` in a degraded database), `CorruptRecord` with file and offset,
+    /// `FileRead`.
+    pub(crate) fn read_document(
+        &self,
+        collection: CollectionId,
+        id: DocumentId,
+    ) -> Result<Found, Error> {
+        let mut tried = None;
+        loop {
+            let entry = self
+                .index
+                .get(collection, &id)
+                .ok_or_else(|| self.health.missing())?;
+            match self.fetch(collection, id, &entry) {
+                Ok(text) => {
+                    return Ok(Found {
+                        version: entry.version(),
+                        text,
+                    });
+                }
+                Err(Missed::Failed(error)) => return Err(error),
+                // The index was swung between the two looks; it cannot name a place twice that is
+                // gone, unless the file was removed from outside.
+                Err(Missed::Moved) if tried != Some(entry.location()) => {
+                    tried = Some(entry.location());
+                }
+                Err(Missed::Moved) => return Err(trouble::lost_place(&entry)),
+            }
+        }
+    }
+
+    /// Reads the record that an entry points at.
+    pub(crate) fn fetch(
+        &self,
+        collection: CollectionId,
+        id: DocumentId,
+        entry: &Entry,
+    ) -> Result<Bytes, Missed> {
+        match entry.location() {
+            Location::Log(position) => self.fetch_logged(collection, id, entry, position),
+            Location::Data { file, offset } => {
+                let file = self.files.get(file).ok_or(Missed::Moved)?;
+                fetch_filed(&file, offset, collection, id, entry)
+            }
+        }
+    }
+
+    /// As [`fetch`](Self::fetch), from the files that a snapshot holds.
+    pub(crate) fn fetch_held(
+        &self,
+        files: &FileView,
+        collection: CollectionId,
+        id: DocumentId,
+        entry: &Entry,
+    ) -> Result<Bytes, Missed> {
+        match entry.location() {
+            Location::Log(position) => self.fetch_logged(collection, id, entry, position),
+            // A checkpoint may have moved it to a file that is newer than the snapshot.
+            Location::Data { file, offset } => match files.get(file) {
+                Some(file) => fetch_filed(file, offset, collection, id, entry),
+                None => self.fetch(collection, id, entry),
+            },
+        }
+    }
+
+    fn fetch_logged(
+        &self,
+        collection: CollectionId,
+        id: DocumentId,
+        entry: &Entry,
+        position: LogPosition,
+    ) -> Result<Bytes, Missed> {
+        let key = id.to_key();
+        // INVARIANT: the index holds lengths of records that the log has taken.
+        let stored = stored_bytes(key.len(), entry.length() as usize) as u32;
+        let record =
+            self.log
+                .read(Lsn::new(position.get()), stored)
+                .map_err(|error| match error {
+                    WalError::NotInLog { .. } => Missed::Moved,
+                    error => Missed::Failed(trouble::of_log(error)),
+                })?;
+        let is_expected = record.kind() == RecordKind::Put
+            && record.collection() == collection
+            && record.transaction() == entry.version()
+            && record.key() == key;
+        if !is_expected {
+            return Err(Missed::Failed(trouble::other_record(entry)));
+        }
+        Ok(Bytes::from(record.into_payload()))
+    }
+}
+
+fn fetch_filed(
+    file: &DataFile,
+    offset: u64,
+    collection: CollectionId,
+    id: DocumentId,
+    entry: &Entry,
+) -> Result<Bytes, Missed> {
+    let key = id.to_key();
+    let identity = RecordIdentity {
+        collection,
+        key: &key,
+        transaction: entry.version(),
+    };
+    file.read(offset, entry.length(), &identity)
+        .map(Bytes::from)
+        .map_err(|error| Missed::Failed(trouble::of_storage(error)))
+}
+
+fn outcome(id: DocumentId, found: Found) -> Outcome {
+    Outcome {
+        id,
+        version: found.version,
+        change: Change::Read,
+        document: Some(found.text),
+    }
+}

@@ -1,0 +1,145 @@
+//! What a database tells of itself. Every figure is taken from what is there when it is asked for.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use docdb_types::{CollectionId, CollectionName, Error, FsyncMode, Version};
+use docdb_wal::WalStatistics;
+
+use super::{Condition, LogicalDb};
+
+/// A collection as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectionInfo {
+    /// Its id.
+    pub id: CollectionId,
+    /// Its name.
+    pub name: CollectionName,
+    /// Live documents in it.
+    pub documents: u64,
+}
+
+/// The figures of one database.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DatabaseStatistics {
+    /// What it can do at present.
+    pub condition: Condition,
+    /// Why it takes no writes, where it takes none.
+    pub cause: Option<Error>,
+    /// When its writes are acknowledged.
+    pub fsync: FsyncMode,
+    /// The newest transaction that readers see.
+    pub last_transaction: Version,
+    /// Live documents of all collections.
+    pub documents: u64,
+    /// Deletions that no data file holds yet.
+    pub tombstones: u64,
+    /// Collections, `_default` included.
+    pub collections: u64,
+    /// Bytes of all log segments.
+    pub log_bytes: u64,
+    /// Bytes of all data files.
+    pub data_bytes: u64,
+    /// Bytes of the records in data files that are the newest of their document.
+    pub live_bytes: u64,
+    /// Data files.
+    pub data_files: u64,
+    /// Memory in use, in bytes: index, kept versions, queued requests.
+    pub memory_bytes: u64,
+    /// Memory of the index alone, in bytes.
+    pub index_bytes: u64,
+    /// Cap on its memory, in bytes.
+    pub memory_cap_bytes: u64,
+    /// Requests that wait for the committer.
+    pub queued: u64,
+    /// Open snapshots.
+    pub snapshots: u64,
+    /// Older versions that snapshots keep.
+    pub kept_versions: u64,
+    /// Transactions committed since it was opened.
+    pub committed: u64,
+    /// When the last checkpoint was made, by the wall clock since 1970; `None` before the first
+    /// since it was opened.
+    pub last_checkpoint: Option<Duration>,
+    /// How long opening it took.
+    pub recovery: Duration,
+    /// What its log has done since it was opened.
+    pub log: WalStatistics,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) committed: AtomicU64,
+    pub(super) recovery: Duration,
+}
+
+impl LogicalDb {
+    /// The collections, `_default` first, then by id.
+    ///
+    /// # Errors
+    /// `DbNotActive` once closed.
+    pub fn list_collections(&self) -> Result<Vec<CollectionInfo>, Error> {
+        self.health.check_readable()?;
+        let states = self.index.view().collections();
+        let info = states.into_iter().map(|state| CollectionInfo {
+            id: state.id,
+            name: state.name,
+            documents: state.documents,
+        });
+        Ok(info.collect())
+    }
+
+    /// The figures of this database.
+    #[must_use]
+    pub fn statistics(&self) -> DatabaseStatistics {
+        let log = self.log.statistics();
+        let last_checkpoint = self.last_checkpoint();
+        let files = self.files.view();
+        let view = self.index.view();
+        let collections = view.collections();
+        let (mut data_bytes, mut live_bytes, mut data_files) = (0, 0, 0);
+        for file in files.iter() {
+            data_files += 1;
+            data_bytes += file.file_bytes();
+            live_bytes += view.file_use(file.number()).live_bytes;
+        }
+        let index_bytes = view.bytes();
+        DatabaseStatistics {
+            condition: self.health.condition(),
+            cause: self.health.cause(),
+            fsync: self.options.fsync,
+            last_transaction: view.last_applied(),
+            documents: collections.iter().map(|state| state.documents).sum(),
+            tombstones: collections.iter().map(|state| state.tombstones).sum(),
+            collections: collections.len() as u64,
+            log_bytes: log.bytes,
+            data_bytes,
+            live_bytes,
+            data_files,
+            memory_bytes: index_bytes + self.requested_bytes.load(Ordering::Relaxed),
+            index_bytes,
+            memory_cap_bytes: self.options.memory_bytes,
+            queued: self.queue.len() as u64,
+            snapshots: self.index.open_snapshots() as u64,
+            kept_versions: view.kept_versions(),
+            committed: self.counters.committed.load(Ordering::Relaxed),
+            last_checkpoint,
+            recovery: self.counters.recovery,
+            log,
+        }
+    }
+
+    /// When the last checkpoint was made, unless one is being made now.
+    fn last_checkpoint(&self) -> Option<Duration> {
+        self.checkpointer
+            .try_lock()
+            .and_then(|checkpointer| checkpointer.last_at())
+    }
+
+    /// Notes transactions that were committed.
+    pub(crate) fn count_committed(&self, transactions: u64) {
+        self.counters
+            .committed
+            .fetch_add(transactions, Ordering::Relaxed);
+    }
+}
