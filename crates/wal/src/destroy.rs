@@ -1,5 +1,5 @@
 use docdb_types::DatabaseName;
-use docdb_vfs::Vfs;
+use docdb_vfs::{EntryKind, Vfs};
 use std::io;
 use std::path::Path;
 
@@ -26,6 +26,9 @@ pub fn destroy(files: &dyn Vfs, directory: &Path, name: &DatabaseName) -> Result
         Err(source) => return Err(io_error("list", directory, source)),
     };
     for entry in entries {
+        if entry.kind != EntryKind::File {
+            continue;
+        }
         let Some(file) = entry.name.to_str().and_then(|name| names.parse(name)) else {
             continue;
         };

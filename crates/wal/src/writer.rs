@@ -229,8 +229,9 @@ impl Wal {
             return Ok(());
         };
         if active.allocated > active.length {
-            // Without it the next open finds zeros, which it knows as such.
+            // Where it fails the next open finds zeros, which it knows as such.
             let _ = active.segment.file.set_len(active.length);
+            return self.sync_active();
         }
         self.sync()
     }
