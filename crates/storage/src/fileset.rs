@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use docdb_vfs::EntryKind;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use crate::error::FileAction;
 use crate::{
@@ -19,10 +19,23 @@ type Files = BTreeMap<DataFileNumber, Arc<DataFile>>;
 #[derive(Debug, Clone)]
 pub struct FileSet {
     home: StorageHome,
-    files: Arc<RwLock<Arc<Files>>>,
+    shared: Arc<Shared>,
 }
 
-/// The data files that were live at one moment: they stay readable while the value lives.
+#[derive(Debug)]
+struct Shared {
+    files: RwLock<Arc<Files>>,
+    pins: Mutex<Pins>,
+}
+
+/// Files that were retired while a pin existed, for each pin.
+#[derive(Debug, Default)]
+struct Pins {
+    held: BTreeMap<u64, Vec<Arc<DataFile>>>,
+    next: u64,
+}
+
+/// The data files that are live at one moment.
 #[derive(Debug, Clone)]
 pub struct FileView(Arc<Files>);
 
@@ -36,6 +49,44 @@ impl FileView {
     /// The data files, by number.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<DataFile>> {
         self.0.values()
+    }
+}
+
+/// Keeps every data file readable that is live when the pin is made, or becomes live later, until
+/// the pin is dropped: what a snapshot holds.
+#[derive(Debug)]
+pub struct FilePin {
+    shared: Arc<Shared>,
+    id: u64,
+}
+
+impl FilePin {
+    /// The data file `number`, whether it is live or was retired while the pin existed.
+    #[must_use]
+    pub fn get(&self, number: DataFileNumber) -> Option<Arc<DataFile>> {
+        // ORDER: a file is held by the pins before it leaves the set.
+        self.shared.get(number).or_else(|| {
+            let pins = self.shared.pins.lock();
+            pins.held
+                .get(&self.id)?
+                .iter()
+                .find(|file| file.number() == number)
+                .map(Arc::clone)
+        })
+    }
+}
+
+impl Drop for FilePin {
+    fn drop(&mut self) {
+        // Files that nobody else holds are removed from the disk, without the lock.
+        let held = self.shared.pins.lock().held.remove(&self.id);
+        drop(held);
+    }
+}
+
+impl Shared {
+    fn get(&self, number: DataFileNumber) -> Option<Arc<DataFile>> {
+        self.files.read().get(&number).map(Arc::clone)
     }
 }
 
@@ -80,27 +131,39 @@ impl FileSet {
             check(record, &file)?;
             files.insert(number, Arc::new(file));
         }
-        let files = Arc::new(RwLock::new(Arc::new(files)));
-        Ok((
-            Self {
-                home: home.clone(),
-                files,
-            },
-            salvaged,
-        ))
+        let shared = Arc::new(Shared {
+            files: RwLock::new(Arc::new(files)),
+            pins: Mutex::default(),
+        });
+        let home = home.clone();
+        Ok((Self { home, shared }, salvaged))
     }
 
     /// The live data files now.
     #[must_use]
     pub fn view(&self) -> FileView {
-        FileView(Arc::clone(&self.files.read()))
+        FileView(Arc::clone(&self.shared.files.read()))
+    }
+
+    /// Pins the live data files, and those that become live later. For a snapshot, the pin is made
+    /// by [`Index::snapshot_with`](crate::Index::snapshot_with).
+    #[must_use]
+    pub fn pin(&self) -> FilePin {
+        let mut pins = self.shared.pins.lock();
+        let id = pins.next;
+        pins.next += 1;
+        pins.held.insert(id, Vec::new());
+        FilePin {
+            shared: Arc::clone(&self.shared),
+            id,
+        }
     }
 
     /// The data file `number`, if it is live. When the index has just named it and it is not,
     /// compaction came between: the index names another one by now.
     #[must_use]
     pub fn get(&self, number: DataFileNumber) -> Option<Arc<DataFile>> {
-        self.files.read().get(&number).map(Arc::clone)
+        self.shared.get(number)
     }
 
     /// Opens the data file that `record` names, which has been published, and adds it. Everything
@@ -114,22 +177,25 @@ impl FileSet {
         let file = DataFile::open(&self.home, record.number)?;
         check(record, &file)?;
         let file = Arc::new(file);
-        let mut files = self.files.write();
+        let mut files = self.shared.files.write();
         Arc::make_mut(&mut files).insert(record.number, Arc::clone(&file));
         Ok(file)
     }
 
-    /// Takes data files out of the set. Each is removed from the disk when the last view and the
-    /// last read of it are gone.
+    /// Takes data files out of the set. Each is removed from the disk when the last pin that exists
+    /// now and the last read of it are gone.
     ///
     /// ORDER: after a manifest without them has been stored and the index points elsewhere.
     pub fn retire(&self, numbers: &[DataFileNumber]) {
-        let mut files = self.files.write();
-        let remaining = Arc::make_mut(&mut files);
         let retired: Vec<_> = numbers
             .iter()
-            .filter_map(|number| remaining.remove(number))
+            .filter_map(|number| self.get(*number))
             .collect();
+        for held in self.shared.pins.lock().held.values_mut() {
+            held.extend(retired.iter().map(Arc::clone));
+        }
+        let mut files = self.shared.files.write();
+        Arc::make_mut(&mut files).retain(|number, _| !numbers.contains(number));
         drop(files);
         for file in retired {
             file.retire();

@@ -3,6 +3,7 @@
 mod bytes;
 mod checksum;
 mod collection;
+mod compaction;
 mod datafile;
 mod error;
 mod fileset;
@@ -14,13 +15,14 @@ mod position;
 mod varint;
 
 pub use collection::CollectionRecord;
+pub use compaction::{CompactionCandidate, CompactionPolicy, Merge};
 pub use datafile::{
     DamagedRecord, DataFile, DataFileContent, DataFileMetadata, DataFileWriter, Entries,
     FooterEntry, MAX_KEY_BYTES, MAX_PAYLOAD_BYTES, Record, RecordIdentity, RecordKind, Salvage,
     Verification, record_bytes,
 };
 pub use error::{FileAction, StorageError};
-pub use fileset::{FileSet, FileView, Orphans, SalvagedFile};
+pub use fileset::{FilePin, FileSet, FileView, Orphans, SalvagedFile};
 pub use home::StorageHome;
 pub use index::{
     CollectionState, Entry, FileUse, Index, IndexChange, IndexKey, IndexView, Snapshot, Swung,

@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn golden_header() {
-        let mut expected = b"DOCDBDAT\x01\0\0\0\0\0\0\00123456789abcdef".to_vec();
+        let mut expected = b"DOCDBDAT\x01\0\0\0\0\0\0\x000123456789abcdef".to_vec();
         expected.extend(b"\x04\x03\x02\x01\0\0\0\0\x88\x77\x66\x55\x44\x33\x22\x11");
         expected.extend([0; 12]);
         expected.extend(GOLDEN_HEADER_CHECKSUM.to_le_bytes());
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn golden_trailer() {
-        let mut expected = b"DOCDBEND\x01\0\0\0\0\0\0\00123456789abcdef".to_vec();
+        let mut expected = b"DOCDBEND\x01\0\0\0\0\0\0\x000123456789abcdef".to_vec();
         expected.extend(b"\x04\x03\x02\x01\0\0\0\0\x88\x77\x66\x55\x44\x33\x22\x11");
         expected.extend(b"\xe8\x03\0\0\0\0\0\0\x20\x03\0\0\0\0\0\0");
         expected.extend(b"\x78\0\0\0\xef\xbe\xad\xde\0\0\0\0");

@@ -4,15 +4,16 @@
 //!  0  magic "META"
 //!  4  crc32 of everything behind it, seeded with file and offset
 //!  8  length of the whole structure, padding included, u32
-//! 12  number of live files u32
+//! 12  number of other live files u32
 //! 16  number of collections u32
 //! 20  id of the next collection u32
 //! 24  generation of the manifest u64
 //! 32  covered position of the log u64
 //! 40  last transaction u64
-//! 48  documents u64          56  tombstones u64        64  bytes of tombstones u64
-//! 72  oldest transaction u64 80  newest transaction u64
-//! 88  live files: numbers u32, this one last
+//! 48  documents u64          56  bytes of documents u64
+//! 64  tombstones u64         72  bytes of tombstones u64
+//! 80  oldest transaction u64 88  newest transaction u64
+//! 96  other live files: numbers u32, ascending
 //!     collections: id u32, length of the name u16, name, highest document id u64
 //!     zeros up to a multiple of 8
 //! ```
@@ -53,6 +54,8 @@ pub struct DataFileMetadata {
 pub struct DataFileContent {
     /// Documents.
     pub documents: u64,
+    /// Bytes of the documents' records.
+    pub document_bytes: u64,
     /// Tombstones.
     pub tombstones: u64,
     /// Bytes of the tombstones' records.
@@ -67,7 +70,10 @@ impl DataFileContent {
     pub(super) fn add(&mut self, record: &super::Record<'_>, stored_bytes: u64) {
         let is_first = self.documents == 0 && self.tombstones == 0;
         match record.kind {
-            super::RecordKind::Document => self.documents += 1,
+            super::RecordKind::Document => {
+                self.documents += 1;
+                self.document_bytes += stored_bytes;
+            }
             super::RecordKind::Tombstone => {
                 self.tombstones += 1;
                 self.tombstone_bytes += stored_bytes;
@@ -97,6 +103,7 @@ pub(super) fn encode(
         metadata.covered.get(),
         metadata.last_transaction.get(),
         content.documents,
+        content.document_bytes,
         content.tombstones,
         content.tombstone_bytes,
         content.oldest_transaction.get(),
@@ -154,6 +161,7 @@ fn decode_body(body: &[u8]) -> Option<(DataFileMetadata, DataFileContent)> {
     let last_transaction = TransactionId::new(reader.u64()?);
     let content = DataFileContent {
         documents: reader.u64()?,
+        document_bytes: reader.u64()?,
         tombstones: reader.u64()?,
         tombstone_bytes: reader.u64()?,
         oldest_transaction: TransactionId::new(reader.u64()?),
@@ -235,6 +243,7 @@ mod tests {
         };
         let content = DataFileContent {
             documents: 5,
+            document_bytes: 500,
             tombstones: 1,
             tombstone_bytes: 32,
             oldest_transaction: TransactionId::new(2),
@@ -249,8 +258,8 @@ mod tests {
         let bytes = encode(seed(), 640, &metadata, &content);
         let mut expected = b"META".to_vec();
         expected.extend(GOLDEN_CHECKSUM.to_le_bytes());
-        expected.extend(b"\x90\0\0\0\x02\0\0\0\x02\0\0\0\x03\0\0\0");
-        for number in [3_u64, 0x1000, 40, 5, 1, 32, 2, 39] {
+        expected.extend(b"\x98\0\0\0\x02\0\0\0\x02\0\0\0\x03\0\0\0");
+        for number in [3_u64, 0x1000, 40, 5, 500, 1, 32, 2, 39] {
             expected.extend(number.to_le_bytes());
         }
         expected.extend(b"\x01\0\0\0\x04\0\0\0");
@@ -261,7 +270,7 @@ mod tests {
         assert_eq!(decode(seed(), 640, &bytes), Ok((metadata, content)));
     }
 
-    const GOLDEN_CHECKSUM: u32 = 0xf25d_2df2;
+    const GOLDEN_CHECKSUM: u32 = 0x029e_5ab3;
 
     #[test]
     fn every_flipped_bit_and_every_truncation_is_refused() {

@@ -9,9 +9,11 @@
 mod entries;
 mod footer;
 mod identity;
+mod merged;
 mod metadata;
 mod reader;
 mod record;
+mod record_reader;
 mod salvage;
 mod section;
 mod verify;
@@ -21,9 +23,11 @@ mod writer;
 
 pub use entries::Entries;
 pub use footer::FooterEntry;
+pub(crate) use merged::MergedEntries;
 pub use metadata::{DataFileContent, DataFileMetadata};
 pub use reader::{DataFile, RecordIdentity};
 pub use record::{MAX_KEY_BYTES, MAX_PAYLOAD_BYTES, Record, RecordKind, record_bytes};
+pub(crate) use record_reader::RecordReader;
 pub use salvage::Salvage;
 pub use verify::{DamagedRecord, Verification};
 pub use writer::DataFileWriter;

@@ -4,12 +4,12 @@ use docdb_types::{CollectionId, TransactionId};
 
 use super::footer::FooterEntry;
 use super::reader::DataFile;
-use super::walk::{Found, record_at};
-use super::window::Window;
+use super::record::record_bytes;
+use super::record_reader::RecordReader;
 use crate::{IndexKey, StorageError};
 
 /// A record that is damaged although the footer says that it is there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct DamagedRecord<K> {
     /// The collection.
     pub collection: CollectionId,
@@ -19,10 +19,12 @@ pub struct DamagedRecord<K> {
     pub transaction: TransactionId,
     /// Position of the record in the file, in bytes.
     pub offset: u64,
+    /// What is wrong: damaged bytes, or bytes that cannot be read.
+    pub error: StorageError,
 }
 
 /// What a verification found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Verification<K> {
     /// Records that were looked at.
     pub records: u64,
@@ -56,19 +58,17 @@ impl DataFile {
             bytes: 0,
             damaged: Vec::new(),
         };
-        let mut window = Window::new(&*self.file, &self.path, self.records.end());
+        let mut reader = RecordReader::new(self);
         for entry in self.entries::<K>() {
             if !go_on(verification.bytes) {
                 break;
             }
             let entry = entry?;
-            let found = record_at(&mut window, self.seed, entry.offset)?;
             verification.records += 1;
-            if let Found::Record(record, checksum, end) = found
-                && is_same(&record, checksum, &entry)
-            {
-                verification.bytes += end - entry.offset;
-            } else {
+            verification.bytes +=
+                record_bytes(entry.key.encode().as_ref().len(), entry.payload_bytes);
+            // A sector that cannot be read is damage like any other.
+            if let Err(error) = reader.read(&entry) {
                 let FooterEntry {
                     collection,
                     key,
@@ -81,20 +81,11 @@ impl DataFile {
                     key,
                     transaction,
                     offset,
+                    error,
                 };
                 verification.damaged.push(damaged);
             }
         }
         Ok(verification)
     }
-}
-
-/// Whether a record is the one that the footer describes.
-fn is_same<K: IndexKey>(record: &super::Record<'_>, checksum: u32, entry: &FooterEntry<K>) -> bool {
-    record.collection == entry.collection
-        && record.key == entry.key.encode().as_ref()
-        && record.transaction == entry.transaction
-        && record.kind == entry.kind
-        && record.payload.len() as u64 == u64::from(entry.payload_bytes)
-        && checksum == entry.checksum
 }

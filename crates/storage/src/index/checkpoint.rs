@@ -9,7 +9,7 @@ use parking_lot::RwLockWriteGuard;
 use super::state::State;
 use super::{Index, IndexKey, Swung};
 use crate::datafile::{FooterEntry, RecordKind};
-use crate::{DataFile, Location, LogPosition, StorageError};
+use crate::{DataFile, DataFileNumber, Location, LogPosition, StorageError};
 
 /// Most keys that are dealt with under one lock.
 const KEYS_PER_LOCK: usize = 256;
@@ -48,6 +48,31 @@ impl<K: IndexKey> Index<K> {
                 }
             }
             RwLockWriteGuard::unlock_fair(state);
+        }
+    }
+
+    /// Whether a merge has to copy a record of the live data file `file`: a document that is the
+    /// newest version, or a tombstone that no newer document in a data file replaces.
+    #[must_use]
+    pub fn needs(&self, file: DataFileNumber, entry: &FooterEntry<K>) -> bool {
+        let view = self.view();
+        if !view.has_collection(entry.collection) {
+            return false;
+        }
+        let newest = view.newest(entry.collection, &entry.key);
+        match entry.kind {
+            RecordKind::Document => {
+                let location = Location::Data {
+                    file,
+                    offset: entry.offset,
+                };
+                newest.is_some_and(|newest| !newest.is_tombstone() && newest.location() == location)
+            }
+            // INVARIANT: a newest version that is only logged does not replace the tombstone: when
+            // it is deleted before a checkpoint writes it, nothing else hides older documents.
+            RecordKind::Tombstone => newest.is_none_or(|newest| {
+                newest.is_tombstone() || matches!(newest.location(), Location::Log(_))
+            }),
         }
     }
 

@@ -112,22 +112,19 @@ impl<K> Collections<K> {
     }
 
     /// Forgets the dropped collections that no snapshot sees; `oldest` is the oldest open one.
-    /// Returns them.
-    pub(super) fn remove_dropped(&mut self, oldest: Option<TransactionId>) -> Vec<Collection<K>> {
-        if self.dropped == 0 {
-            return Vec::new();
-        }
-        let removed: Vec<_> = self
-            .by_id
-            .extract_if(.., |_, collection| {
+    pub(super) fn remove_dropped(&mut self, oldest: Option<TransactionId>) {
+        if self.dropped > 0 {
+            self.by_id.retain(|_, collection| {
                 collection
                     .dropped
-                    .is_some_and(|at| oldest.is_none_or(|oldest| oldest >= at))
-            })
-            .map(|(_, collection)| collection)
-            .collect();
-        self.dropped -= removed.len();
-        removed
+                    .is_none_or(|at| oldest.is_some_and(|oldest| oldest < at))
+            });
+            let dropped = self
+                .by_id
+                .values()
+                .filter(|collection| collection.dropped.is_some());
+            self.dropped = dropped.count();
+        }
     }
 
     /// How many dropped collections remain for snapshots.

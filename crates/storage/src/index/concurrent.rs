@@ -138,12 +138,11 @@ impl<K: IndexKey> Index<K> {
     }
 
     /// Opens a snapshot of the newest state and, while the index stands still, calls `pin`, which
-    /// takes hold of what the snapshot's versions lie in: a [`FileView`](crate::FileView), a pin
-    /// on the log.
+    /// takes hold of what the versions lie in: a [`FilePin`](crate::FilePin), a pin on the log.
     ///
-    /// ORDER: files are retired and the log is trimmed only after the index has been
-    /// [pointed elsewhere](Self::adopt), which cannot happen in here; so what `pin` takes covers every version that the snapshot sees now
-    /// or will see as history.
+    /// ORDER: files are retired and the log is trimmed only after the index points elsewhere
+    /// ([`adopt`](Self::adopt)), which cannot happen in here: everything that the index points at
+    /// is there to be pinned.
     pub fn snapshot_with<P>(&self, pin: impl FnOnce() -> P) -> (Snapshot<K>, P) {
         let _standing_still = self.shared.state.read();
         let version = self.shared.last_applied();

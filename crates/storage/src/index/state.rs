@@ -53,8 +53,18 @@ impl<K: IndexKey> State<K> {
             IndexChange::CreateCollection { id, name } => {
                 self.collections.create(*id, name.clone(), 0);
             }
-            IndexChange::DropCollection { id, version } => self.collections.drop(*id, *version),
+            IndexChange::DropCollection { id, version } => self.drop_collection(*id, *version),
         }
+    }
+
+    fn drop_collection(&mut self, id: CollectionId, version: TransactionId) {
+        // What only snapshots see does not count as used.
+        if let Some(collection) = self.collections.get(id) {
+            for (key, entry) in collection.map.iter_from(None) {
+                self.usage.subtract(key, entry);
+            }
+        }
+        self.collections.drop(id, version);
     }
 
     fn set(&mut self, open: &[TransactionId], id: CollectionId, key: &K, new: Entry) {
@@ -90,7 +100,11 @@ impl<K: IndexKey> State<K> {
         version: TransactionId,
         to: Location,
     ) -> bool {
-        let Some(collection) = self.collections.get_mut(id) else {
+        let existing = self
+            .collections
+            .get_mut(id)
+            .filter(|collection| collection.dropped.is_none());
+        let Some(collection) = existing else {
             return false;
         };
         let mut after = None;
@@ -134,7 +148,7 @@ impl<K: IndexKey> State<K> {
         let Self {
             collections,
             history,
-            usage,
+            ..
         } = self;
         for snapshot in closed {
             history.close(*snapshot, open, |id, key| {
@@ -147,11 +161,7 @@ impl<K: IndexKey> State<K> {
                 }
             });
         }
-        for collection in collections.remove_dropped(open.first().copied()) {
-            for (key, entry) in collection.map.iter_from(None) {
-                usage.subtract(key, entry);
-            }
-        }
+        collections.remove_dropped(open.first().copied());
     }
 
     /// The newest version under a key that a snapshot sees, which may be a deletion.

@@ -134,6 +134,12 @@ impl<K: IndexKey> IndexView<'_, K> {
         self.state.collections.state_of(id)
     }
 
+    /// Whether a collection exists.
+    #[must_use]
+    pub fn has_collection(&self, id: CollectionId) -> bool {
+        self.state.collections.get(id).is_some()
+    }
+
     /// Every collection that exists, by id.
     #[must_use]
     pub fn collections(&self) -> Vec<CollectionState> {

@@ -13,8 +13,8 @@
 //!       generation u64, covered position of the log u64, last transaction u64
 //!       next collection id u32, next data file u32
 //!       number of data files u32, number of collections u32
-//!       per data file: number u32, zero u32, salt u64, length u64, documents u64, tombstones u64,
-//!         bytes of tombstones u64, oldest transaction u64, newest transaction u64
+//!       per data file: number u32, zero u32, salt u64, length u64, documents u64,
+//!         bytes of documents u64, tombstones u64, bytes of tombstones u64, oldest transaction u64, newest transaction u64
 //!       per collection: id u32, length of the name u16, name, highest document id u64
 //!     zeros up to a multiple of 4096
 //! ```
@@ -79,6 +79,7 @@ fn encode_body(uid: DatabaseUid, manifest: &Manifest) -> Vec<u8> {
             file.salt,
             file.file_bytes,
             file.content.documents,
+            file.content.document_bytes,
             file.content.tombstones,
             file.content.tombstone_bytes,
             file.content.oldest_transaction.get(),
@@ -185,6 +186,7 @@ fn take_data_file(reader: &mut ByteReader<'_>) -> Option<DataFileRecord> {
         file_bytes: reader.u64()?,
         content: DataFileContent {
             documents: reader.u64()?,
+            document_bytes: reader.u64()?,
             tombstones: reader.u64()?,
             tombstone_bytes: reader.u64()?,
             oldest_transaction: TransactionId::new(reader.u64()?),
@@ -210,6 +212,7 @@ pub(super) mod tests {
                 file_bytes: 999,
                 content: DataFileContent {
                     documents: 5,
+                    document_bytes: 500,
                     tombstones: 1,
                     tombstone_bytes: 32,
                     oldest_transaction: TransactionId::new(2),
@@ -238,7 +241,7 @@ pub(super) mod tests {
         }
         body.extend(b"\x03\0\0\0\x04\0\0\0\x01\0\0\0\x02\0\0\0");
         body.extend(b"\x02\0\0\0\0\0\0\0\x88\x77\x66\x55\x44\x33\x22\x11");
-        for number in [999_u64, 5, 1, 32, 2, 39] {
+        for number in [999_u64, 5, 500, 1, 32, 2, 39] {
             body.extend(number.to_le_bytes());
         }
         body.extend(b"\0\0\0\0\x08\0_default\0\0\0\0\0\0\0\0");
@@ -254,7 +257,7 @@ pub(super) mod tests {
         assert_eq!(decode(&expected), Ok((uid, sample(), COPY_ALIGNMENT)));
     }
 
-    const GOLDEN_CHECKSUMS: [u32; 2] = [0x4dd5_25bf, 0x4235_85d5];
+    const GOLDEN_CHECKSUMS: [u32; 2] = [0xad7f_7452, 0x491d_d4cf];
 
     #[test]
     fn a_newer_version_and_an_unknown_feature_are_told_apart_from_damage() {

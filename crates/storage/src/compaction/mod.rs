@@ -1,0 +1,7 @@
+//! Compaction: which data files to merge, and merging them.
+
+mod merge;
+mod plan;
+
+pub use merge::Merge;
+pub use plan::{CompactionCandidate, CompactionPolicy};
