@@ -116,7 +116,7 @@ impl Checkpointer {
         let view = database.index.view();
         Ok(DataFileMetadata {
             covered: LogPosition::new(log.end().get()),
-            last_transaction: committer.last_transaction(),
+            last_transaction: view.last_applied(),
             collections: view
                 .collections()
                 .iter()

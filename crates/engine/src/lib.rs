@@ -21,5 +21,6 @@ pub use database::{
     CollectionInfo, Condition, DatabaseStatistics, LogicalDb, Page, ScanLimit, Scanned, Snapshot,
     Submitted,
 };
+pub use docdb_vfs::Host;
 pub use options::{DatabaseOptions, EngineOptions, Housekeeping, InvalidOption};
 pub use pool::{MemoryBudget, MemoryShare, OpenMode};

@@ -36,11 +36,6 @@ impl Committer {
         }
     }
 
-    /// The newest transaction that was given an id.
-    pub(crate) const fn last_transaction(&self) -> TransactionId {
-        self.last_transaction
-    }
-
     /// Forgets what a panic left half gathered; dropped promises answer for themselves.
     pub(crate) fn abandon(&mut self) {
         self.batch.clear();

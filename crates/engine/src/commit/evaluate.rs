@@ -78,10 +78,6 @@ impl Evaluation<'_> {
         if action.is_write() {
             self.database.health.check_writable()?;
         }
-        if matches!(action, Action::Create { .. } | Action::Upsert { .. }) {
-            self.database
-                .check_memory(self.batch.overlay.created() + 1)?;
-        }
         match action {
             Action::Create { id, document } => self.create(collection, *id, document),
             Action::Read { id } => self.read(collection, *id),
@@ -255,7 +251,14 @@ impl Evaluation<'_> {
     fn stage(&mut self, key: Key, document: Option<Bytes>) -> Result<Version, Error> {
         let is_new_entry = match self.batch.overlay.get(key) {
             Some(staged) => staged.is_new_entry,
-            None => self.database.index.newest(key.0, &key.1).is_none(),
+            None => {
+                let is_new = self.database.index.newest(key.0, &key.1).is_none();
+                if is_new {
+                    let created = self.batch.overlay.created();
+                    self.database.check_memory(created + 1)?;
+                }
+                is_new
+            }
         };
         let version = self.transaction;
         self.batch.push(key, version, document.as_deref())?;

@@ -216,12 +216,14 @@ impl LogicalDb {
         })
     }
 
-    /// Whether so many further documents stay within the caps.
+    /// Whether so many further documents stay within the caps. An eighth of the cap is left to
+    /// requests, so that documents can be replaced and deleted when no more can be created.
     ///
     /// # Errors
     /// `MemoryLimit`.
     pub(crate) fn check_memory(&self, documents: usize) -> Result<(), Error> {
-        self.check_growth(INDEX_ENTRY_BYTES * documents as u64)
+        let bytes = INDEX_ENTRY_BYTES * documents as u64;
+        self.check_growth(bytes + self.options.memory_bytes / 8)
     }
 
     fn check_growth(&self, bytes: u64) -> Result<(), Error> {
