@@ -65,7 +65,7 @@ impl Checker {
         }
         let checked = self.grammar(text, limits.depth());
         self.enclosing.clear();
-        self.keys.release();
+        self.keys.clear();
         checked.or_else(|Refusal { at, reason }| refused(text.len() - at.len(), reason))
     }
 
@@ -85,8 +85,11 @@ impl Checker {
         };
         let mut container = Container::Text;
         let mut depth = 0;
-        // Each turn begins at a value and ends at the next one.
-        'value: loop {
+        // Each turn begins at an item of its container, and ends at the next one.
+        'item: loop {
+            if matches!(container, Container::Object(_)) {
+                rest = self.member_name(text, rest)?;
+            }
             match rest {
                 [b'"', body @ ..] => (rest, _) = scan::string(body)?,
                 [b'-' | b'0'..=b'9', ..] => rest = scan::number(rest)?,
@@ -97,21 +100,12 @@ impl Checker {
                     }
                     depth = depth.max(self.enclosing.len());
                     rest = skip_whitespace(inside);
-                    if *open == b'[' {
-                        container = Container::Array;
-                        if !matches!(rest, [b']', ..]) {
-                            continue 'value;
-                        }
-                    } else {
-                        let mut keys = self.keys.open();
-                        let empty = matches!(rest, [b'}', ..]);
-                        if !empty {
-                            rest = self.member_name(text, rest, &mut keys)?;
-                        }
-                        container = Container::Object(keys);
-                        if !empty {
-                            continue 'value;
-                        }
+                    container = match open {
+                        b'{' => Container::Object(self.keys.open()),
+                        _ => Container::Array,
+                    };
+                    if !matches!(rest, [b'}' | b']', ..]) {
+                        continue 'item;
                     }
                 }
                 _ => rest = scan::literal(rest)?,
@@ -119,18 +113,14 @@ impl Checker {
             // Behind a value, or at the end of an empty container.
             loop {
                 rest = skip_whitespace(rest);
-                match (&mut container, rest) {
-                    (Container::Array, [b',', tail @ ..]) => {
+                match (container, rest) {
+                    (Container::Array | Container::Object(_), [b',', tail @ ..]) => {
                         rest = skip_whitespace(tail);
-                        continue 'value;
-                    }
-                    (Container::Object(keys), [b',', tail @ ..]) => {
-                        rest = self.member_name(text, skip_whitespace(tail), keys)?;
-                        continue 'value;
+                        continue 'item;
                     }
                     (Container::Array, [b']', tail @ ..]) => rest = tail,
                     (Container::Object(keys), [b'}', tail @ ..]) => {
-                        if let Some(offset) = self.keys.close(text, *keys) {
+                        if let Some(offset) = self.keys.close(text, keys) {
                             let at = text.get(offset..).unwrap_or_default();
                             return refuse(at, JsonReason::DuplicateKey);
                         }
@@ -156,23 +146,18 @@ impl Checker {
     }
 
     /// Scans a member's name, its colon and the white space around them.
-    #[inline]
-    fn member_name<'a>(
-        &mut self,
-        text: &'a [u8],
-        rest: &'a [u8],
-        keys: &mut ObjectKeys,
-    ) -> Result<&'a [u8], Refusal<'a>> {
+    #[inline(always)]
+    fn member_name<'a>(&mut self, text: &'a [u8], rest: &'a [u8]) -> Result<&'a [u8], Refusal<'a>> {
         let [b'"', body @ ..] = rest else {
             return refuse(rest, JsonReason::ExpectedKey);
         };
         let (tail, escaped) = scan::string(body)?;
         let name = body.get(..body.len() - tail.len() - 1).unwrap_or_default();
-        if !self
-            .keys
-            .insert(text, keys, name, text.len() - body.len(), escaped)
-        {
-            return refuse(body, JsonReason::DuplicateKey);
+        let offset = text.len() - body.len();
+        if escaped {
+            self.keys.push_escaped(name, offset);
+        } else {
+            self.keys.push(name, offset);
         }
         match skip_whitespace(tail) {
             [b':', tail @ ..] => Ok(skip_whitespace(tail)),

@@ -22,7 +22,7 @@ pub(super) fn refuse<T>(at: &[u8], reason: JsonReason) -> Result<T, Refusal<'_>>
     Err(Refusal { at, reason })
 }
 
-#[inline]
+#[inline(always)]
 pub(super) fn skip_whitespace(mut rest: &[u8]) -> &[u8] {
     while let [b' ' | b'\n' | b'\r' | b'\t', tail @ ..] = rest {
         rest = tail;
@@ -41,43 +41,76 @@ fn zero_bytes(word: u64) -> u64 {
     word.wrapping_sub(LOW_BITS) & !word & HIGH_BITS
 }
 
+/// The index of the first byte that does not stand for itself in a string: a quote, a backslash
+/// or a control character.
+#[inline(always)]
+fn special(chunk: [u8; 8]) -> Option<usize> {
+    let word = u64::from_le_bytes(chunk);
+    let quote = zero_bytes(word ^ (LOW_BITS * b'"' as u64));
+    let backslash = zero_bytes(word ^ (LOW_BITS * b'\\' as u64));
+    let control = word.wrapping_sub(LOW_BITS * 0x20) & !word & HIGH_BITS;
+    let found = quote | backslash | control;
+    (found != 0).then(|| (found.trailing_zeros() / 8) as usize)
+}
+
+#[inline(always)]
+fn is_special(byte: u8) -> bool {
+    (byte == b'"') | (byte == b'\\') | (byte < 0x20)
+}
+
 /// Skips what stands for itself in a string: the result begins with a quote, a backslash or a
 /// control character, or is empty.
-#[inline]
-pub(super) fn skip_plain(mut rest: &[u8]) -> &[u8] {
-    while let Some((chunk, tail)) = rest.split_first_chunk::<8>() {
-        let word = u64::from_le_bytes(*chunk);
-        let quote = zero_bytes(word ^ (LOW_BITS * b'"' as u64));
-        let backslash = zero_bytes(word ^ (LOW_BITS * b'\\' as u64));
-        let control = word.wrapping_sub(LOW_BITS * 0x20) & !word & HIGH_BITS;
-        let found = quote | backslash | control;
-        if found != 0 {
-            let skipped = (found.trailing_zeros() / 8) as usize;
-            return rest.get(skipped..).unwrap_or_default();
+#[inline(always)]
+pub(super) fn skip_plain(rest: &[u8]) -> &[u8] {
+    // Most strings end within the first words; the vector loop is for those that do not.
+    let mut rest = rest;
+    for _ in 0..2 {
+        let Some((chunk, tail)) = rest.split_first_chunk() else {
+            break;
+        };
+        if let Some(plain) = special(*chunk) {
+            return rest.get(plain..).unwrap_or_default();
         }
         rest = tail;
     }
-    while let [byte, tail @ ..] = rest {
-        if matches!(byte, b'"' | b'\\' | 0..0x20) {
+    skip_long_plain(rest)
+}
+
+#[inline(never)]
+fn skip_long_plain(mut rest: &[u8]) -> &[u8] {
+    while let Some((chunk, tail)) = rest.split_first_chunk::<32>() {
+        // Without a way out in between, so that the compiler compares many bytes at once.
+        if chunk
+            .iter()
+            .fold(0, |found, byte| found | u8::from(is_special(*byte)))
+            != 0
+        {
             break;
         }
         rest = tail;
     }
-    rest
+    while let Some((chunk, tail)) = rest.split_first_chunk() {
+        if let Some(plain) = special(*chunk) {
+            return rest.get(plain..).unwrap_or_default();
+        }
+        rest = tail;
+    }
+    let plain = rest.iter().take_while(|byte| !is_special(**byte)).count();
+    rest.get(plain..).unwrap_or_default()
 }
 
 /// Scans a string whose opening quote lies just before `rest`. Returns what follows the closing
 /// quote, and whether the body contains escapes.
-#[inline]
+#[inline(always)]
 pub(super) fn string(rest: &[u8]) -> Result<(&[u8], bool), Refusal<'_>> {
-    let rest = skip_plain(rest);
-    match rest {
+    match skip_plain(rest) {
         [b'"', tail @ ..] => Ok((tail, false)),
-        _ => Ok((escaped_string(rest)?, true)),
+        special => Ok((escaped_string(special)?, true)),
     }
 }
 
 /// Goes on with a string where [`skip_plain`] stopped.
+#[inline(never)]
 fn escaped_string(mut rest: &[u8]) -> Result<&[u8], Refusal<'_>> {
     loop {
         match rest {
