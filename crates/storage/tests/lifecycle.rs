@@ -139,7 +139,7 @@ impl Run {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn storage_is_a_map_with_snapshots_through_restarts_and_power_cuts(
         steps in proptest::collection::vec(step(), 1..80)
