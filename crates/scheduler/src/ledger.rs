@@ -178,15 +178,15 @@ impl<T> Ledger<T> {
         }
     }
 
-    /// A job may run where it is if nothing of its database waits in front of it, and it is the
-    /// only one of its database or nobody waits for the place.
+    /// A job may run where it is if it takes the first place of its database, or a further one
+    /// that is free, and does not overtake one of its database that a worker is coming for.
+    ///
+    /// INVARIANT: after [`dispatch`](Self::dispatch) a job that waits means that its database has
+    /// a place already and no further one is free, so whoever gets one here passes nobody.
     fn may_run_inline(&self, id: FlowId) -> bool {
-        let flow = self.queue.flow(id);
-        flow.queued() == 0
-            && self.queue.running() < self.places.hard()
-            && (flow.running == 0
-                || (self.queue.queued() == 0
-                    && self.has_further_place()
+        self.queue.running() < self.places.hard()
+            && (self.queue.flow(id).running == 0
+                || (self.has_further_place()
                     && self
                         .dispatched
                         .iter()

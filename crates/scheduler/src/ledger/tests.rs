@@ -222,6 +222,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     /// After every step: no place beyond the hard limit, none free for who waits, a place for
     /// every active database as long as there is one, and the order of admission kept.
     #[test]

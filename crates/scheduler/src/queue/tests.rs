@@ -195,6 +195,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     /// Two databases that always have something waiting are never further apart in what they were
     /// served than a quantum and two jobs (the bound of the paper, for equal quanta).
     #[test]
