@@ -1,16 +1,11 @@
 //! docdb-engine
 
-#[allow(dead_code, unused_imports, reason = "what opens databases is above it")]
 mod catalog;
-#[allow(dead_code, reason = "what opens databases is above it")]
 mod checkpoint;
-#[allow(dead_code, reason = "what opens databases is above it")]
 mod commit;
-#[allow(dead_code, reason = "what opens databases is above it")]
 mod database;
 mod options;
 pub mod patch;
-#[allow(dead_code, unused_imports, reason = "what opens databases is above it")]
 mod pool;
 mod trouble;
 
@@ -23,4 +18,7 @@ pub use database::{
 };
 pub use docdb_vfs::Host;
 pub use options::{DatabaseOptions, EngineOptions, Housekeeping, InvalidOption};
-pub use pool::{MemoryBudget, MemoryShare, OpenMode};
+pub use pool::{
+    DatabaseInfo, DatabaseStatus, Engine, EngineStatistics, MemoryBudget, MemoryShare, OpenMode,
+    Opened,
+};

@@ -28,7 +28,9 @@ pub enum CatalogOrigin {
 /// The catalog of an open directory.
 ///
 /// Changes are durable when their call returns, and happen one at a time; each writes the whole
-/// file, which is a few milliseconds for ten thousand names.
+/// file. Measured on a virtual machine whose two syncs take 1.7 ms: a change takes 1.7 ms with 100
+/// names, 2.7 ms with 1,000, 5.6 ms with 10,000 and 41 ms with 100,000; reading them at the start
+/// 0.1, 1.2, 16 and 181 ms.
 #[derive(Debug)]
 pub(crate) struct Catalog {
     origin: CatalogOrigin,

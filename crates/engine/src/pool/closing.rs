@@ -1,4 +1,3 @@
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -31,7 +30,7 @@ impl<D: Databases> Pool<D> {
             match &*state {
                 State::Open(_) => return self.close_open(slot, state),
                 State::Opening | State::Closing => slot.wait(&mut state),
-                State::Closed | State::Failed(_) | State::Undecided => return Ok(()),
+                State::Closed | State::Failed(_) | State::Undecided(_) => return Ok(()),
                 State::Dropping => return Err(slot.not_active()),
                 State::HalfDropped | State::Gone => return Err(not_found(&slot.identity.name)),
             }
@@ -131,7 +130,7 @@ impl<D: Databases> Pool<D> {
     ///
     /// # Errors
     /// The first failure.
-    pub(crate) fn stop(&self, threads: NonZeroUsize) -> Result<(), Error> {
+    pub(crate) fn stop(&self, threads: usize) -> Result<(), Error> {
         self.stopped.store(true, Ordering::SeqCst);
         self.schedule.stop();
         // ORDER: after the flag. A slot that is opened or claimed now was before the flag was seen,
@@ -150,7 +149,7 @@ impl<D: Databases> Pool<D> {
             }
         };
         thread::scope(|scope| {
-            for _ in 1..threads.get() {
+            for _ in 1..threads {
                 // Where no further thread is to be had, those that are there do it.
                 let _ = thread::Builder::new().spawn_scoped(scope, close_all);
             }

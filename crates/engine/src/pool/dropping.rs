@@ -46,12 +46,13 @@ impl<D: Databases> Pool<D> {
         }
         if !marked && let Err(error) = self.catalog.mark_dropping(name) {
             let undecided = matches!(error, CatalogError::Sync { .. });
+            let error = of_catalog(error, name);
             turn.end(if undecided {
-                State::Undecided
+                State::Undecided(error.clone())
             } else {
                 State::Closed
             });
-            return Err(of_catalog(error, name));
+            return Err(error);
         }
         self.remove_in_turn(slot, turn).map(|()| true)
     }

@@ -8,17 +8,23 @@
 
 mod closing;
 mod databases;
+mod directory;
 mod dropping;
+mod engine;
+mod logical;
 mod memory;
 mod opening;
 mod roster;
 mod schedule;
 mod signals;
 mod slot;
+mod statistics;
 #[cfg(test)]
 mod tests;
 mod upkeep;
 
+pub use engine::{Engine, Opened};
 pub use memory::{MemoryBudget, MemoryShare};
 pub use opening::OpenMode;
 pub(crate) use signals::Signals;
+pub use statistics::{DatabaseInfo, DatabaseStatus, EngineStatistics};

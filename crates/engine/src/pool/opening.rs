@@ -131,17 +131,17 @@ impl<D: Databases> Pool<D> {
                 }
                 State::Opening | State::Closing => slot.wait(&mut state),
                 State::Failed(error) if asking == Asking::ForRequest => return Err(error.clone()),
-                State::Closed | State::Failed(_) | State::Undecided => break,
+                State::Closed | State::Failed(_) | State::Undecided(_) => break,
                 State::Dropping => return Err(slot.not_active()),
                 State::HalfDropped => return Err(not_found(&slot.identity.name)),
                 State::Gone => return Ok(None),
             }
         }
         let (turn, before) = slot.begin(state, State::Opening);
-        if matches!(before, State::Undecided)
+        if matches!(before, State::Undecided(_))
             && let Err(error) = self.catalog.settle()
         {
-            turn.end(State::Undecided);
+            turn.end(before);
             return Err(of_catalog(error, &slot.identity.name));
         }
         self.open_in_turn(slot, turn).map(Some)

@@ -113,9 +113,19 @@ impl<D: Databases> Pool<D> {
         slot.ok_or_else(|| Error::new(Code::DbNotFound, format!("no database has the id {id}")))
     }
 
-    /// The slots of all databases, in the order of their names.
+    /// All slots, those of databases that are being created among them, in the order of their names.
     pub(crate) fn slots(&self) -> Vec<Arc<Slot<D::Database>>> {
         self.roster.read().by_name.values().cloned().collect()
+    }
+
+    /// The slots of all databases that exist, in the order of their names.
+    pub(crate) fn listed(&self) -> Vec<Arc<Slot<D::Database>>> {
+        let roster = self.roster.read();
+        let named = roster.by_name.values();
+        named
+            .filter(|slot| roster.by_id.contains_key(&slot.identity.id))
+            .cloned()
+            .collect()
     }
 
     /// # Errors

@@ -11,8 +11,7 @@ use super::schedule::{Schedule, Task};
 #[derive(Debug)]
 pub(crate) struct Signals {
     database: DatabaseId,
-    /// `None`: nobody listens, the database is open alone.
-    schedule: Option<Arc<Schedule>>,
+    schedule: Arc<Schedule>,
     fsync_interval: Duration,
     sync_wanted: AtomicBool,
     checkpoint_wanted: AtomicBool,
@@ -27,19 +26,8 @@ impl Signals {
     ) -> Self {
         Self {
             database,
-            schedule: Some(schedule),
+            schedule,
             fsync_interval,
-            sync_wanted: AtomicBool::new(false),
-            checkpoint_wanted: AtomicBool::new(false),
-        }
-    }
-
-    /// The signals of a database that is open outside a pool: nobody listens.
-    pub(crate) fn detached() -> Self {
-        Self {
-            database: DatabaseId::new(0),
-            schedule: None,
-            fsync_interval: Duration::ZERO,
             sync_wanted: AtomicBool::new(false),
             checkpoint_wanted: AtomicBool::new(false),
         }
@@ -68,11 +56,8 @@ impl Signals {
     }
 
     fn want(&self, wanted: &AtomicBool, task: Task, delay: Duration) {
-        if let Some(schedule) = &self.schedule
-            && !wanted.load(Ordering::Relaxed)
-            && !wanted.swap(true, Ordering::AcqRel)
-        {
-            schedule.put(task, delay);
+        if !wanted.load(Ordering::Relaxed) && !wanted.swap(true, Ordering::AcqRel) {
+            self.schedule.put(task, delay);
         }
     }
 

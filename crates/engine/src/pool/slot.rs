@@ -35,8 +35,8 @@ pub(crate) enum State<T> {
     /// Somebody's turn.
     Dropping,
     /// A drop failed, and whether a crash would find it dropped is not known. Until the catalog has
-    /// decided, it takes no writes.
-    Undecided,
+    /// decided, it takes no requests.
+    Undecided(Error),
     /// It is dropped for good, but not all of its files could be removed.
     HalfDropped,
     /// It has left the pool.

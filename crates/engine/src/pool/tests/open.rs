@@ -1,4 +1,3 @@
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -10,8 +9,6 @@ use docdb_vfs::{SimVfs, Vfs, write_whole};
 use super::double::{Sheets, Step, manifest, name, pool, pool_with};
 use crate::options::EngineOptions;
 use crate::pool::OpenMode::{CreateIfMissing, CreateNew, ExistingOnly};
-
-const ONE: NonZeroUsize = NonZeroUsize::MIN;
 
 fn sheets() -> Sheets {
     Sheets::new(&SimVfs::new(1))
@@ -211,7 +208,7 @@ fn a_stopped_pool_has_closed_everything_and_opens_nothing() {
         pool.open_named(&name(text), CreateNew).unwrap();
     }
     sheets.fail("b", Step::Close, Code::FileSync);
-    assert_eq!(pool.stop(ONE).unwrap_err().code(), Code::FileSync);
+    assert_eq!(pool.stop(1).unwrap_err().code(), Code::FileSync);
     assert_eq!(*sheets.closed.lock(), ["a", "b", "c"]);
     for answer in [
         pool.open_named(&name("a"), CreateIfMissing).map(drop),
@@ -222,7 +219,7 @@ fn a_stopped_pool_has_closed_everything_and_opens_nothing() {
     ] {
         assert_eq!(answer.unwrap_err().code(), Code::PoolStopped);
     }
-    assert!(pool.stop(ONE).is_ok());
+    assert!(pool.stop(1).is_ok());
 }
 
 #[test]
@@ -233,7 +230,7 @@ fn a_stop_waits_for_openings_on_their_way_and_closes_them() {
     thread::scope(|scope| {
         let opening = scope.spawn(|| pool.open_named(&name("a"), CreateNew));
         held.reached();
-        let stopping = scope.spawn(|| pool.stop(ONE));
+        let stopping = scope.spawn(|| pool.stop(1));
         held.release();
         stopping.join().unwrap().unwrap();
         // It was opened before the stop or refused by it; open it is not.
@@ -252,7 +249,7 @@ fn a_panic_while_closing_at_the_stop_is_an_error_of_that_database() {
             pool.open_named(&name(text), CreateNew).unwrap();
         }
         sheets.panic("b", Step::Close);
-        let error = pool.stop(NonZeroUsize::new(threads).unwrap()).unwrap_err();
+        let error = pool.stop(threads).unwrap_err();
         assert_eq!(error.code(), Code::Internal);
         let mut closed = sheets.closed.lock().clone();
         closed.sort();
@@ -306,7 +303,7 @@ fn openings_closings_and_drops_of_many_threads_leave_every_database_whole() {
             });
         }
     });
-    pool.stop(NonZeroUsize::new(3).unwrap()).unwrap();
+    pool.stop(3).unwrap();
     let slots = pool.slots();
     let sheets = Sheets::new(&sheets.disk.kill());
     let again = pool_with(&sheets, &options);

@@ -1,4 +1,3 @@
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -159,7 +158,7 @@ fn threads_do_what_is_due_and_end_with_the_pool() {
     sync.reached();
     sync.release();
     checkpoint.release();
-    pool.stop(NonZeroUsize::MIN).unwrap();
+    pool.stop(1).unwrap();
     upkeep.join();
     assert_eq!(Arc::strong_count(&pool), 1);
 }

@@ -1,0 +1,66 @@
+use std::path::Path;
+
+use docdb_types::{Code, Error};
+use docdb_vfs::{Host, Lock, LockError, create_dir_durable};
+
+use crate::options::EngineOptions;
+
+/// The directories of an engine, locked against every other one until this is dropped.
+#[derive(Debug)]
+pub(crate) struct DirectoryLocks {
+    _data: Box<dyn Lock>,
+    /// Two engines with different data directories must not share one of logs either. `None` where
+    /// both are one directory.
+    _wal: Option<Box<dyn Lock>>,
+}
+
+impl DirectoryLocks {
+    /// Creates the directories that are missing, and locks them by their files `.lock`.
+    ///
+    /// # Durability
+    /// Directories that were created survive a crash.
+    ///
+    /// # Errors
+    /// `FileOpen`: another engine has one of them, and the text names its process.
+    pub(crate) fn take(host: &Host, options: &EngineOptions) -> Result<Self, Error> {
+        let (data, wal) = (&options.data_directory, &options.wal_directory);
+        let data_lock = lock(host, data)?;
+        let wal_lock = if wal == data {
+            None
+        } else {
+            Some(lock(host, wal)?)
+        };
+        Ok(Self {
+            _data: data_lock,
+            _wal: wal_lock,
+        })
+    }
+}
+
+fn lock(host: &Host, directory: &Path) -> Result<Box<dyn Lock>, Error> {
+    let shown = directory.display();
+    create_dir_durable(&*host.files, directory).map_err(|error| {
+        Error::new(
+            Code::FileOpen,
+            format!("cannot create the directory {shown}: {error}"),
+        )
+    })?;
+    host.files
+        .lock(&directory.join(".lock"))
+        .map_err(|error| match error {
+            LockError::Held { .. } => Error::new(
+                Code::FileOpen,
+                format!("the directory {shown} is in use: {error}"),
+            ),
+            error => {
+                let cause = match &error {
+                    LockError::Io(source) => format!(": {source}"),
+                    _ => String::new(),
+                };
+                Error::new(
+                    Code::FileOpen,
+                    format!("cannot lock the directory {shown}: {error}{cause}"),
+                )
+            }
+        })
+}

@@ -1,0 +1,279 @@
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use docdb_storage::{Manifest, StorageError, StorageFile, StorageHome, manifest_path};
+use docdb_types::{Code, DatabaseName, DatabaseUid, Error};
+use docdb_vfs::{EntryKind, Host, OpenMode, remove_durable};
+
+use super::databases::{Databases, Leftovers};
+use super::memory::MemoryBudget;
+use super::signals::Signals;
+use crate::catalog::Identity;
+use crate::database::LogicalDb;
+use crate::options::DatabaseOptions;
+use crate::trouble;
+
+/// Length of the header of a log segment, which is all of a log that holds nothing.
+const LOG_HEADER_BYTES: u64 = 96;
+
+/// The databases that docdb is for.
+#[derive(Debug)]
+pub(crate) struct LogicalDatabases {
+    host: Host,
+    options: DatabaseOptions,
+    budget: Arc<MemoryBudget>,
+    /// Names under which files stood when it was first asked for. Since the directories are locked,
+    /// files of other names are those of this pool.
+    names_with_files: OnceLock<BTreeSet<DatabaseName>>,
+}
+
+impl LogicalDatabases {
+    pub(crate) const fn new(
+        host: Host,
+        options: DatabaseOptions,
+        budget: Arc<MemoryBudget>,
+    ) -> Self {
+        Self {
+            host,
+            options,
+            budget,
+            names_with_files: OnceLock::new(),
+        }
+    }
+
+    /// The files of all databases in a directory, each with the name of its database.
+    fn files_in(&self, directory: &Path) -> Result<Vec<(DatabaseName, String)>, Error> {
+        let entries = self.host.files.list(directory).map_err(|error| {
+            Error::new(
+                Code::FileRead,
+                format!("cannot list {}: {error}", directory.display()),
+            )
+        })?;
+        let files = entries.into_iter();
+        Ok(files
+            .filter(|entry| entry.kind == EntryKind::File)
+            .filter_map(|entry| Some((owner(&entry.name)?, entry.name.to_str()?.to_owned())))
+            .collect())
+    }
+
+    fn had_files(&self, name: &DatabaseName) -> Result<bool, Error> {
+        if let Some(names) = self.names_with_files.get() {
+            return Ok(names.contains(name));
+        }
+        let mut names = BTreeSet::new();
+        for directory in [&self.options.data_directory, &self.options.wal_directory] {
+            names.extend(self.files_in(directory)?.into_iter().map(|(name, _)| name));
+        }
+        Ok(self.names_with_files.get_or_init(|| names).contains(name))
+    }
+
+    /// Whether the file exists that is the first one of a creation.
+    fn has_log(&self, name: &DatabaseName) -> Result<bool, Error> {
+        let path = self.options.wal_directory.join(format!("{name}.wal"));
+        self.host.files.exists(&path).map_err(|error| {
+            Error::new(Code::FileOpen, format!("cannot look for the log: {error}"))
+        })
+    }
+
+    /// Whether a file holds something that a person may want to keep. A file that cannot be judged
+    /// does.
+    fn holds_data(&self, name: &DatabaseName, file: &str) -> bool {
+        if file.ends_with(".tmp") {
+            return false;
+        }
+        match file.strip_prefix(name.as_str()) {
+            Some(".manifest") => !self.is_empty_manifest(name),
+            Some(".wal") => !self.is_empty_log(file).unwrap_or(false),
+            _ => true,
+        }
+    }
+
+    fn is_empty_manifest(&self, name: &DatabaseName) -> bool {
+        self.identify(name)
+            .and_then(|uid| Manifest::load(&self.home(name, uid)).ok())
+            .is_some_and(|loaded| {
+                let manifest = loaded.manifest;
+                manifest.generation <= 1 && manifest.data_files.is_empty()
+            })
+    }
+
+    /// Behind the header there is nothing, or nothing but zeros that were written ahead.
+    fn is_empty_log(&self, file: &str) -> io::Result<bool> {
+        let path = self.options.wal_directory.join(file);
+        let file = self.host.files.open(&path, OpenMode::Read)?;
+        let mut block = [0; 64 * 1024];
+        let mut offset = LOG_HEADER_BYTES;
+        loop {
+            let read = file.read_at(&mut block, offset)?;
+            if read == 0 {
+                return Ok(true);
+            }
+            if block.iter().take(read).any(|byte| *byte != 0) {
+                return Ok(false);
+            }
+            offset = offset.saturating_add(read as u64);
+        }
+    }
+
+    fn home(&self, name: &DatabaseName, uid: DatabaseUid) -> StorageHome {
+        StorageHome {
+            host: self.host.clone(),
+            directory: self.options.data_directory.clone(),
+            name: name.clone(),
+            uid,
+        }
+    }
+}
+
+impl Databases for LogicalDatabases {
+    type Database = LogicalDb;
+
+    fn identify(&self, name: &DatabaseName) -> Option<DatabaseUid> {
+        let nobodys = DatabaseUid::from_bytes([0; 16]);
+        match Manifest::load(&self.home(name, nobodys)) {
+            Ok(_) => Some(nobodys),
+            Err(StorageError::Foreign { found, .. }) => Some(found),
+            Err(_) => None,
+        }
+    }
+
+    fn leftovers(&self, name: &DatabaseName) -> Result<Leftovers, Error> {
+        if !self.had_files(name)? && !self.has_log(name)? {
+            return Ok(Leftovers::None);
+        }
+        let mut leftovers = Leftovers::None;
+        for directory in [&self.options.data_directory, &self.options.wal_directory] {
+            for (owner, file) in self.files_in(directory)? {
+                if owner != *name {
+                    continue;
+                }
+                if self.holds_data(name, &file) {
+                    return Ok(Leftovers::Data { file });
+                }
+                leftovers = Leftovers::Empty;
+            }
+        }
+        Ok(leftovers)
+    }
+
+    fn create(&self, identity: &Identity) -> Result<(), Error> {
+        LogicalDb::create_files(&self.host, &self.options, identity)
+    }
+
+    fn remove(&self, name: &DatabaseName) -> Result<(), Error> {
+        let files = &*self.host.files;
+        let directory = &self.options.data_directory;
+        let failed = |error: io::Error| {
+            let code = Code::FileWrite;
+            Error::new(
+                code,
+                format!("cannot remove the files of a database: {error}"),
+            )
+        };
+        // ORDER: the manifest before all others, durably.
+        remove_durable(files, &manifest_path(directory, name)).map_err(failed)?;
+        for entry in files.list(directory).map_err(failed)? {
+            if StorageFile::parse(name, &entry.name).is_some() {
+                match files.remove(&directory.join(&entry.name)) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        return Err(failed(error));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        // Also where nothing is left: an earlier removal may have been cut off before its sync.
+        files.sync_dir(directory).map_err(failed)?;
+        docdb_wal::destroy(files, &self.options.wal_directory, name).map_err(trouble::of_log)
+    }
+
+    fn open(&self, identity: &Identity, signals: Signals) -> Result<Arc<LogicalDb>, Error> {
+        LogicalDb::open(
+            &self.host,
+            self.options.clone(),
+            identity.clone(),
+            self.budget.share(),
+            signals,
+        )
+    }
+
+    fn signals(database: &LogicalDb) -> &Signals {
+        &database.signals
+    }
+
+    fn close(&self, database: &LogicalDb) -> Result<(), Error> {
+        database.close()
+    }
+
+    fn abandon(&self, database: &LogicalDb) {
+        database.abandon();
+    }
+
+    fn sync(&self, database: &LogicalDb) -> Result<(), Error> {
+        database.sync()
+    }
+
+    fn checkpoint(&self, database: &LogicalDb) -> Result<(), Error> {
+        database.checkpoint().map(drop)
+    }
+}
+
+/// The database that a file of this name belongs to: `<db>.manifest`, `<db>.data.<n>`, `<db>.wal`,
+/// `<db>.wal.<n>`, each also with `.tmp` behind it. No name is that of two databases.
+fn owner(file: &OsStr) -> Option<DatabaseName> {
+    let file = file.to_str()?;
+    let file = file.strip_suffix(".tmp").unwrap_or(file);
+    let plain = file
+        .strip_suffix(".manifest")
+        .or_else(|| file.strip_suffix(".wal"));
+    let numbered = || {
+        let (stem, number) = file.rsplit_once('.')?;
+        let counted = number.bytes().all(|byte| byte.is_ascii_digit())
+            && !number.is_empty()
+            && !number.starts_with('0');
+        let stem = stem
+            .strip_suffix(".data")
+            .or_else(|| stem.strip_suffix(".wal"))?;
+        counted.then_some(stem)
+    };
+    DatabaseName::new(plain.or_else(numbered)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_file_belongs_to_the_database_that_writes_it_and_strays_to_nobody() {
+        for (file, expected) in [
+            ("a.manifest", Some("a")),
+            ("a.manifest.tmp", Some("a")),
+            ("a.wal", Some("a")),
+            ("a.wal.1", Some("a")),
+            ("a.wal.10", Some("a")),
+            ("a.wal.tmp", Some("a")),
+            ("a.data.3", Some("a")),
+            ("a.data.3.tmp", Some("a")),
+            ("a.wal.1.manifest", Some("a.wal.1")),
+            ("a.data.1.wal.2", Some("a.data.1")),
+            (".hidden.wal", Some(".hidden")),
+            (".catalog", None),
+            (".catalog.tmp", None),
+            (".lock", None),
+            (".manifest", None),
+            ("a.wal.bak", None),
+            ("a.wal.1a", None),
+            ("a.wal.01", None),
+            ("a.data", None),
+            ("a.data.", None),
+            ("a", None),
+        ] {
+            let found = owner(OsStr::new(file));
+            let found = found.as_ref().map(DatabaseName::as_str);
+            assert_eq!(found, expected, "{file}");
+        }
+    }
+}
