@@ -78,7 +78,13 @@ pub(crate) fn take_frame(
         return Ok(None);
     }
     source.advance(HEADER_BYTES);
-    Ok(Some(source.split_to(length).freeze()))
+    let frame = source.split_to(length).freeze();
+    // The buffer of a large frame goes with the frame, so that a connection which once carried one
+    // does not keep it.
+    if length > GROWTH_STEP_BYTES && source.len() <= GROWTH_STEP_BYTES {
+        *source = BytesMut::from(&**source);
+    }
+    Ok(Some(frame))
 }
 
 /// As [`take_frame`], at the end of the stream: what is left over is an error.
