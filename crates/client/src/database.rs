@@ -337,7 +337,7 @@ impl Database {
             collection: collection.clone(),
             action,
         };
-        retrying(self.source.retry(), || async {
+        retrying(&self.source, || async {
             let client = self.source.client().await?;
             let command =
                 |database| Command::Execute(Execute::new(database, false, vec![operation.clone()]));
@@ -353,7 +353,7 @@ impl Database {
     }
 
     async fn request(&self, command: impl Fn(DatabaseId) -> Command) -> Result<Reply, Error> {
-        retrying(self.source.retry(), || async {
+        retrying(&self.source, || async {
             let client = self.source.client().await?;
             self.request_over(&client, &command).await
         })

@@ -46,10 +46,9 @@ impl Stream {
         }
     }
 
-    /// Writes from the front of `output` what the socket takes at once, and removes it there.
-    /// Answers the number of bytes: 0 when the socket takes nothing now.
-    pub(crate) fn write_now(&self, output: &mut BytesMut) -> io::Result<usize> {
-        let mut written = 0;
+    /// Writes from the front of `output` what the socket takes at once, and removes it there, also
+    /// when an error ends it.
+    pub(crate) fn write_now(&self, output: &mut BytesMut) -> io::Result<()> {
         while !output.is_empty() {
             let result = match self {
                 Self::Unix(stream) => stream.try_write(output),
@@ -57,15 +56,12 @@ impl Stream {
             };
             match result {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(count) => {
-                    output.advance(count);
-                    written += count;
-                }
+                Ok(count) => output.advance(count),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),
             }
         }
-        Ok(written)
+        Ok(())
     }
 
     /// Waits until the socket may take bytes.

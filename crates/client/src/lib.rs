@@ -49,8 +49,9 @@ pub use connection::Connection;
 pub use database::Database;
 pub use docdb_ipc::{
     CheckpointReport, CollectionInfo, Command, CreateMode, CursorId, DatabaseInfo,
-    DatabaseStatistics, DatabaseStatus, Distribution, Execute, FrameLimit, MaintenanceRun, Page,
-    Reply, RequestId, Response, ServerHello, ServerStatistics, Statistics, StoredDocument,
+    DatabaseStatistics, DatabaseStatus, Distribution, Execute, FrameLimit, MaintenanceRun,
+    OpenedDatabase, Page, Reply, RequestId, Response, ServerHello, ServerStatistics, Statistics,
+    StoredDocument,
 };
 pub use endpoint::Endpoint;
 pub use options::{ClientOptions, RetryPolicy};

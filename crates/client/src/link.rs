@@ -15,6 +15,9 @@ use tokio_util::codec::{Decoder, Encoder};
 
 use crate::endpoint::Stream;
 
+/// The output buffer is given back when it grew larger than this and is empty.
+const KEPT_OUTPUT_BYTES: usize = 256 * 1024;
+
 pub(crate) struct Link {
     stream: Stream,
     state: Mutex<State>,
@@ -113,11 +116,8 @@ impl Link {
     }
 
     fn write(&self, state: &mut State, at_once: bool) {
-        if at_once {
-            match self.stream.write_now(&mut state.output) {
-                Ok(count) => state.written += count as u64,
-                Err(error) => state.close(&broken(&error)),
-            }
+        if at_once && let Err(error) = state.write_now(&self.stream) {
+            state.close(&broken(&error));
         }
         if !state.output.is_empty() {
             self.unwritten.notify_one();
@@ -138,8 +138,7 @@ impl Link {
         loop {
             {
                 let mut state = self.state.lock();
-                let count = self.stream.write_now(&mut state.output)?;
-                state.written += count as u64;
+                state.write_now(&self.stream)?;
                 if state.output.is_empty() {
                     return Ok(());
                 }
@@ -213,6 +212,17 @@ impl State {
             .map_err(not_applied)?;
         self.next = id.next();
         Ok(id)
+    }
+
+    /// Writes what the socket takes at once.
+    fn write_now(&mut self, stream: &Stream) -> io::Result<()> {
+        let before = self.output.len();
+        let result = stream.write_now(&mut self.output);
+        self.written += (before - self.output.len()) as u64;
+        if self.output.is_empty() && self.output.capacity() > KEPT_OUTPUT_BYTES {
+            self.output = BytesMut::new();
+        }
+        result
     }
 
     /// Answers everyone who waits. The first reason stays.

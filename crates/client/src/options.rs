@@ -12,7 +12,8 @@ pub struct ClientOptions {
     pub token: Bytes,
     /// How long connecting and the hello may take together.
     pub connect_timeout: Duration,
-    /// How long a request may take until its answer is given up.
+    /// How long a request may take until its answer is given up. No further try begins after that
+    /// time, counted from the first.
     pub request_timeout: Duration,
     /// What is done about errors that pass by themselves.
     pub retry: RetryPolicy,

@@ -1,32 +1,42 @@
 use backon::{BackoffBuilder, ExponentialBuilder};
 use docdb_types::Error;
+use tokio::time::{Instant, sleep};
 
-use crate::RetryPolicy;
+use crate::source::Source;
 
-/// Runs `attempt` until it succeeds, fails for good, or the tries are used up.
+/// Runs `attempt` until it succeeds, fails for good, or the tries or the time are used up.
 ///
 /// INVARIANT: an attempt whose effect is not `NotApplied` is never followed by another.
 pub(crate) async fn retrying<T, F>(
-    policy: RetryPolicy,
+    source: &Source,
     mut attempt: impl FnMut() -> F,
 ) -> Result<T, Error>
 where
     F: Future<Output = Result<T, Error>>,
 {
-    let mut delays = ExponentialBuilder::new()
+    let started = Instant::now();
+    let first = match attempt().await {
+        Err(error) if error.is_retryable() => error,
+        result => return result,
+    };
+    let (policy, time) = source.patience();
+    let delays = ExponentialBuilder::new()
         .with_min_delay(policy.first_delay)
         .with_max_delay(policy.max_delay)
         .with_factor(2.0)
         .with_jitter()
         .with_max_times(policy.tries.saturating_sub(1) as usize)
         .build();
-    loop {
+    let mut last = first;
+    for delay in delays {
+        if source.is_closed() || started.elapsed() + delay >= time {
+            break;
+        }
+        sleep(delay).await;
         match attempt().await {
-            Err(error) if error.is_retryable() => match delays.next() {
-                Some(delay) => tokio::time::sleep(delay).await,
-                None => return Err(error),
-            },
+            Err(error) if error.is_retryable() => last = error,
             result => return result,
         }
     }
+    Err(last)
 }

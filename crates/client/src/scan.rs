@@ -7,6 +7,7 @@ use futures_util::stream::try_unfold;
 
 use crate::connection::unexpected;
 use crate::retry::retrying;
+use crate::source::Source;
 use crate::{Client, Database};
 
 /// What a scan lists and how much it fetches at a time.
@@ -64,17 +65,15 @@ impl Scan {
         let page = match std::mem::replace(&mut self.progress, Progress::Behind) {
             Progress::Behind => return Ok(None),
             Progress::Before => {
-                retrying(self.database.source().retry(), || async {
+                retrying(self.database.source(), || async {
                     let client = self.database.source().client().await?;
                     self.page(client, None).await
                 })
                 .await
             }
             Progress::Within(client, cursor) => {
-                retrying(client.options().retry, || {
-                    self.page(client.clone(), Some(cursor))
-                })
-                .await
+                let source = Source::Client(client.clone());
+                retrying(&source, || self.page(client.clone(), Some(cursor))).await
             }
         };
         let (client, page) = page?;

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use docdb_ipc::{Command, Reply};
 use docdb_types::Error;
 
@@ -21,17 +23,26 @@ impl Source {
         }
     }
 
-    pub(crate) fn retry(&self) -> RetryPolicy {
+    /// Whether no later try can succeed: a broken [`Client`] stays broken.
+    pub(crate) fn is_closed(&self) -> bool {
         match self {
-            Self::Client(client) => client.options().retry,
-            Self::Pool(pool) => pool.options().retry,
+            Self::Client(client) => client.is_closed(),
+            Self::Pool(_) => false,
         }
     }
 
-    /// Sends a request, and again where its error allows. A broken [`Client`] stays broken, so
-    /// there is no second try over one.
+    /// How often a request is tried, and for how long.
+    pub(crate) fn patience(&self) -> (RetryPolicy, Duration) {
+        let options = match self {
+            Self::Client(client) => client.options(),
+            Self::Pool(pool) => pool.options(),
+        };
+        (options.retry, options.request_timeout)
+    }
+
+    /// Sends a request, and again where its error allows.
     pub(crate) async fn request(&self, command: &Command) -> Result<Reply, Error> {
-        retrying(self.retry(), || async {
+        retrying(self, || async {
             let client = self.client().await?;
             client.request(command.clone()).await
         })
