@@ -1,6 +1,10 @@
 //! Memory of the index per document, as the allocations say and as the system says.
 
-#![expect(clippy::unwrap_used, reason = "a failing call is a failing test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a failing call is a failing test; the figures are worth seeing"
+)]
 
 mod fixture;
 
