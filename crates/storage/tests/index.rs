@@ -1,11 +1,5 @@
 //! The index against a list of everything that ever happened.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a failing call is a failing test"
-)]
-
 mod fixture;
 
 use std::collections::BTreeMap;
