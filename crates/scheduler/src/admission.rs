@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use docdb_types::Code;
 use thiserror::Error;
 
 use crate::job::Job;
@@ -53,4 +54,34 @@ pub enum Refusal {
     /// The scheduler is draining or has stopped, and admits nothing any more.
     #[error("the server is stopping")]
     Stopping,
+}
+
+/// A refused job was not applied: it has not begun.
+impl From<Refusal> for docdb_types::Error {
+    fn from(refusal: Refusal) -> Self {
+        let code = match refusal {
+            Refusal::QueueFull { .. } => Code::QueueFull,
+            Refusal::Stopping => Code::PoolStopped,
+        };
+        Self::new(code, refusal.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use docdb_types::{Effect, Error};
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_a_retryable_error_of_the_table_that_applied_nothing() {
+        for (refusal, code) in [
+            (Refusal::QueueFull { depth: 100 }, Code::QueueFull),
+            (Refusal::Stopping, Code::PoolStopped),
+        ] {
+            let error = Error::from(refusal);
+            assert_eq!((error.code(), error.effect()), (code, Effect::NotApplied));
+            assert!(error.is_retryable());
+        }
+    }
 }
