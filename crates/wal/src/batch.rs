@@ -4,7 +4,7 @@ use docdb_types::TransactionId;
 
 use crate::format::limits::MAX_BATCH_BYTES;
 use crate::format::{
-    BATCH_HEADER_BYTES, BatchHeader, RecordRef, Seed, chain_records, encode_record, stored_bytes,
+    BATCH_HEADER_BYTES, BatchHeader, ContentChecksum, RecordRef, Seed, encode_record, stored_bytes,
 };
 use crate::{Lsn, WalError};
 
@@ -160,11 +160,11 @@ impl BatchBuilder {
     /// Binds the batch to its place in the log, and returns the bytes to write and the header's
     /// checksum. May be called again with another place.
     pub(crate) fn seal(&mut self, place: &BatchPlace) -> (&[u8], u32) {
-        let mut bound = Vec::with_capacity(self.records.len());
+        let mut content = ContentChecksum::default();
         for record in &self.records {
             let lsn = place.lsn.plus(u64::from(record.offset));
             let checksum = place.seed.bind(lsn, record.crc);
-            bound.push(checksum);
+            content.add(checksum);
             let field = self
                 .buffer
                 .get_mut(record.offset as usize..)
@@ -179,7 +179,7 @@ impl BatchBuilder {
             sequence: place.sequence,
             lsn: place.lsn,
             durable_upto: place.durable_upto,
-            content: chain_records(bound),
+            content: content.finish(),
             previous: place.previous,
         };
         let (bytes, checksum) = header.encode(place.seed);

@@ -191,3 +191,106 @@ impl<T> fmt::Debug for Leadership<T> {
             .finish()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::thread;
+
+    #[test]
+    fn the_first_leads_and_takes_what_the_others_bring_in_order() {
+        let queue = GroupQueue::new();
+        let mut leader = queue.join(1).unwrap();
+        for item in 2..=5 {
+            assert!(queue.join(item).is_none());
+        }
+        let mut taken = Vec::new();
+        assert_eq!(leader.take(2, &mut taken), 2);
+        assert_eq!(leader.waiting(), 3);
+        let mut leader = leader.finish().unwrap();
+        assert_eq!(leader.take_while(&mut taken, |item| *item < 5), 2);
+        assert_eq!(leader.take(10, &mut taken), 1);
+        assert_eq!(taken, [1, 2, 3, 4, 5]);
+        assert!(leader.finish().is_none());
+        assert!(queue.is_empty());
+        assert!(queue.join(6).is_some(), "nobody leads any more");
+    }
+
+    #[test]
+    fn an_abandoned_leadership_drops_what_is_queued_and_leaves_a_usable_queue() {
+        struct Item(std::sync::Arc<AtomicUsize>);
+        impl Drop for Item {
+            fn drop(&mut self) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let dropped = std::sync::Arc::new(AtomicUsize::new(0));
+        let item = || Item(dropped.clone());
+        let queue = GroupQueue::new();
+        let mut leader = queue.join(item()).unwrap();
+        assert!(queue.join(item()).is_none());
+        let mut taken = Vec::new();
+        leader.take(1, &mut taken);
+        let panicked = catch_unwind(AssertUnwindSafe(move || {
+            let _leading = leader;
+            panic!("in the middle of a commit");
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(dropped.load(Ordering::Relaxed), 1, "the one not taken");
+        assert_eq!(queue.len(), 0);
+        let mut leader = queue.join(item()).unwrap();
+        leader.take(10, &mut taken);
+        assert!(leader.finish().is_none());
+        assert_eq!(taken.len(), 2);
+    }
+
+    #[test]
+    fn a_panic_in_the_choice_of_items_loses_none() {
+        let queue = GroupQueue::new();
+        let mut leader = queue.join(1).unwrap();
+        assert!(queue.join(2).is_none());
+        let mut taken = Vec::new();
+        let chosen = catch_unwind(AssertUnwindSafe(|| {
+            leader.take_while(&mut taken, |item| {
+                assert!(*item < 2);
+                true
+            })
+        }));
+        assert!(chosen.is_err());
+        leader.take(10, &mut taken);
+        assert_eq!(taken, [1, 2]);
+    }
+
+    #[test]
+    fn under_load_every_item_is_taken_once_by_one_leader_at_a_time() {
+        const THREADS: usize = 8;
+        const ITEMS: usize = 2000;
+        let queue = GroupQueue::new();
+        let leading = AtomicBool::new(false);
+        let taken: Vec<AtomicUsize> = (0..THREADS * ITEMS).map(|_| AtomicUsize::new(0)).collect();
+        thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let (queue, leading, taken) = (queue.clone(), &leading, &taken);
+                scope.spawn(move || {
+                    for item in 0..ITEMS {
+                        let mut leader = queue.join(thread * ITEMS + item);
+                        while let Some(mut leads) = leader {
+                            assert!(!leading.swap(true, Ordering::SeqCst));
+                            let mut batch = Vec::new();
+                            leads.take(7, &mut batch);
+                            for item in batch {
+                                taken[item].fetch_add(1, Ordering::Relaxed);
+                            }
+                            assert!(leading.swap(false, Ordering::SeqCst));
+                            leader = leads.finish();
+                        }
+                    }
+                });
+            }
+        });
+        assert!(taken.iter().all(|count| count.load(Ordering::Relaxed) == 1));
+        assert!(queue.is_empty());
+    }
+}

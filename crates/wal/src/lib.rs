@@ -67,6 +67,7 @@ pub mod group;
 mod lsn;
 mod names;
 mod options;
+mod preallocation;
 mod reader;
 mod recovery;
 mod rotation;

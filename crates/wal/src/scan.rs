@@ -6,8 +6,8 @@ use docdb_vfs::File;
 
 use crate::error::Corruption;
 use crate::format::{
-    BATCH_HEADER_BYTES, BatchHeader, BatchHeaderFault, RecordFault, SEGMENT_HEADER_BYTES, Seed,
-    chain_records, decode_record, parse_record,
+    BATCH_HEADER_BYTES, BatchHeader, BatchHeaderFault, ContentChecksum, RecordFault,
+    SEGMENT_HEADER_BYTES, Seed, decode_record, parse_record,
 };
 use crate::{Lsn, Recovered, WalError};
 
@@ -201,7 +201,7 @@ impl Scan {
 fn verify(source: &Source<'_>, header: &BatchHeader, body: &[u8]) -> Result<(), WalError> {
     let offset = header.lsn.since(source.base);
     let damaged = || source.corrupt(offset, Corruption::BatchContent);
-    let mut checksums = Vec::new();
+    let (mut content, mut records) = (ContentChecksum::default(), 0);
     let mut lsn = header.lsn.plus(BATCH_HEADER_BYTES as u64);
     let mut rest = body;
     let mut unsupported = None;
@@ -216,13 +216,12 @@ fn verify(source: &Source<'_>, header: &BatchHeader, body: &[u8]) -> Result<(), 
                     .ok_or_else(damaged)?
             }
         };
-        checksums.push(checksum);
+        content.add(checksum);
+        records += 1;
         lsn = lsn.plus(stored as u64);
         rest = rest.get(stored..).unwrap_or_default();
     }
-    if checksums.len() as u64 != u64::from(header.records)
-        || chain_records(checksums) != header.content
-    {
+    if records != header.records || content.finish() != header.content {
         return Err(damaged());
     }
     match unsupported {

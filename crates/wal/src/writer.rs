@@ -10,13 +10,9 @@ use crate::batch::{Appended, BatchBuilder, BatchPlace};
 use crate::error::{file_name, is_full};
 use crate::format::SEGMENT_HEADER_BYTES;
 use crate::names::LogNames;
+use crate::preallocation::Preallocation;
 use crate::segment::{Segment, Segments};
 use crate::{LogReader, Lsn, RecordKind, RecordRef, WalError, WalOptions, WalStatistics};
-
-/// Zeros written ahead at first; doubles up to
-/// [`preallocate_bytes`](WalOptions::preallocate_bytes) as the segment grows.
-const FIRST_PREALLOCATION_BYTES: u64 = 64 * 1024;
-static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 
 /// The log of one database, open for appending.
 ///
@@ -47,8 +43,7 @@ pub(crate) struct Active {
     pub(crate) length: u64,
     /// The length of the file, with the zeros written ahead.
     pub(crate) allocated: u64,
-    /// How many zeros are written ahead next time; 0 when none.
-    pub(crate) preallocation: u64,
+    preallocation: Preallocation,
     pub(crate) link: Link,
     pub(crate) last_transaction: TransactionId,
     /// After a failed rotation, the length below which it is not tried again.
@@ -74,7 +69,7 @@ impl Active {
             length: segment.length(),
             segment,
             allocated,
-            preallocation: FIRST_PREALLOCATION_BYTES.min(options.preallocate_bytes),
+            preallocation: Preallocation::new(options),
             link,
             last_transaction,
             rotate_from: 0,
@@ -83,32 +78,6 @@ impl Active {
 
     pub(crate) fn end(&self) -> Lsn {
         self.segment.header.base.plus(self.length)
-    }
-
-    /// Writes zeros behind the end when the last batch has reached the end of the file.
-    fn preallocate(&mut self, options: &WalOptions) {
-        if self.preallocation == 0 || self.length < self.allocated {
-            return;
-        }
-        let target = (self.length + self.preallocation).min(options.segment_bytes);
-        let mut at = self.length;
-        while at < target {
-            let chunk = (target - at).min(ZEROS.len() as u64) as usize;
-            match self
-                .segment
-                .file
-                .write_at(ZEROS.get(..chunk).unwrap_or_default(), at)
-            {
-                Ok(written) if written > 0 => at += written as u64,
-                // The zeros only save time: without room for them the commit is as good.
-                _ => {
-                    self.preallocation = 0;
-                    break;
-                }
-            }
-        }
-        self.allocated = at.max(self.allocated);
-        self.preallocation = (self.preallocation * 2).min(options.preallocate_bytes);
     }
 }
 
@@ -155,9 +124,9 @@ impl Wal {
         active.last_transaction = active.last_transaction.max(batch.last_transaction());
         active.segment.publish_length(length);
         let end = active.end();
-        let options = self.options.clone();
-        if let Mode::Writable(active) = &mut self.mode {
-            active.preallocate(&options);
+        if active.length == active.allocated {
+            let file = &*active.segment.file;
+            active.allocated = active.preallocation.extend(file, length);
         }
         self.shared.set_end(end);
         self.shared

@@ -32,12 +32,17 @@ impl Seed {
 }
 
 /// The checksum over the stored checksums of the records of a batch, in order.
-pub(crate) fn chain_records(checksums: impl IntoIterator<Item = u32>) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    for checksum in checksums {
-        hasher.update(&checksum.to_le_bytes());
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ContentChecksum(crc32fast::Hasher);
+
+impl ContentChecksum {
+    pub(crate) fn add(&mut self, record_checksum: u32) {
+        self.0.update(&record_checksum.to_le_bytes());
     }
-    hasher.finalize()
+
+    pub(crate) fn finish(self) -> u32 {
+        self.0.finalize()
+    }
 }
 
 #[cfg(test)]
