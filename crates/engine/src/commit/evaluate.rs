@@ -2,6 +2,7 @@
 //! is being gathered and the index behind it. Nothing here does I/O but reading a document.
 
 use bytes::Bytes;
+use docdb_types::patch::PatchError;
 use docdb_types::{
     Action, Change, Code, CollectionId, Document, DocumentId, Error, Operation, Outcome,
     TransactionId, Version,
@@ -176,7 +177,7 @@ impl Evaluation<'_> {
         &mut self,
         key: Key,
         expected: Option<Version>,
-        edit: impl FnOnce(&[u8], &docdb_types::Limits) -> Result<Vec<u8>, Error>,
+        edit: impl FnOnce(&[u8], &docdb_types::Limits) -> Result<Vec<u8>, PatchError>,
     ) -> Result<Outcome, Error> {
         self.live(key, expected)?;
         let text = self.text(key)?;

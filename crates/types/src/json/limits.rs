@@ -34,18 +34,20 @@ impl JsonLimits {
     }
 }
 
-impl Default for JsonLimits {
-    /// Those of a document: 128 levels, 16 MiB.
-    fn default() -> Self {
-        let Limits {
-            document_depth,
-            document_bytes,
-            ..
-        } = Limits::DEFAULT;
+impl From<&Limits> for JsonLimits {
+    /// Those of a document.
+    fn from(limits: &Limits) -> Self {
         Self {
-            max_depth: document_depth,
-            max_bytes: document_bytes,
+            max_depth: limits.document_depth,
+            max_bytes: limits.document_bytes,
         }
+    }
+}
+
+impl Default for JsonLimits {
+    /// Those of a document when nothing is configured: 128 levels, 16 MiB.
+    fn default() -> Self {
+        Self::from(&Limits::DEFAULT)
     }
 }
 

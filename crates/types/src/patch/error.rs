@@ -40,6 +40,12 @@ pub enum PatchError {
     /// The document, or what the patch made of it, is not valid JSON or nests too deeply.
     #[error("patched document is not valid json")]
     InvalidJson(#[source] JsonError),
+    /// Reading what the patch names, again and again, passes what one patch may read.
+    #[error("patch reads more than {limit} bytes")]
+    TooCostly {
+        /// Allowed bytes.
+        limit: usize,
+    },
     /// The document would become larger than allowed, or the values that its `copy` steps make
     /// are together.
     #[error("patched document is larger than {limit} bytes")]
@@ -140,7 +146,10 @@ impl PatchError {
     #[must_use]
     pub fn code(&self) -> Code {
         match self {
-            Self::NotJson(_) | Self::NotAnArray | Self::InvalidPatch { .. } => Code::InvalidPatch,
+            Self::NotJson(_)
+            | Self::NotAnArray
+            | Self::InvalidPatch { .. }
+            | Self::TooCostly { .. } => Code::InvalidPatch,
             Self::InvalidPath { .. } => Code::InvalidPath,
             Self::NotJsonObject { .. } => Code::NotJsonObject,
             Self::InvalidJson(JsonError {
