@@ -306,11 +306,47 @@ fn salvage_finds_every_record_whatever_happened_to_the_frame() {
 }
 
 #[test]
+fn salvage_takes_the_word_of_the_footer_for_a_damaged_record() {
+    let (_disk, home, mut bytes) = sample();
+    let expected = entries(&DataFile::open(&home, number(4)).unwrap());
+    // A document in the middle, and the header.
+    bytes[expected[2].offset as usize + 9] ^= 1;
+    bytes[20] ^= 1;
+    let trailer = bytes.len() - 80;
+    for with_trailer in [true, false] {
+        if !with_trailer {
+            bytes[20] ^= 1;
+            bytes[trailer..].fill(0);
+        }
+        replace(&home, &bytes);
+        let salvage = DataFile::salvage(&home, number(4)).unwrap();
+        assert!(salvage.lost.is_empty(), "with trailer: {with_trailer}");
+        assert_eq!(entries(&salvage.file), expected);
+        assert!(read(&salvage.file, &expected[0]).is_ok());
+        assert!(
+            read(&salvage.file, &expected[2])
+                .unwrap_err()
+                .is_corruption()
+        );
+        let verification = salvage.file.verify_all::<u64>().unwrap();
+        assert_eq!(verification.damaged.len(), 1);
+        assert_eq!(verification.damaged[0].key, 700);
+    }
+}
+
+#[test]
 fn salvage_says_where_records_were_lost() {
     let (_disk, home, mut bytes) = sample();
     let found = entries(&DataFile::open(&home, number(4)).unwrap());
     let (from, to) = (found[1].offset, found[2].offset);
     bytes[from as usize + 9] ^= 1;
+    // The first block of the footer, which begins with the offset of the first record.
+    let first_offset = found[0].offset.to_le_bytes();
+    let footer = bytes
+        .windows(8)
+        .rposition(|window| window == first_offset)
+        .unwrap();
+    bytes[footer] ^= 1;
     let trailer = bytes.len() - 80;
     for with_trailer in [true, false] {
         if !with_trailer {

@@ -20,6 +20,8 @@ pub struct CompactionCandidate {
     pub content: DataFileContent,
     /// What of it is live.
     pub used: FileUse,
+    /// Whether its frame is damaged, so that writing it anew heals it.
+    pub is_salvaged: bool,
 }
 
 impl CompactionCandidate {
@@ -32,6 +34,7 @@ impl CompactionCandidate {
             file_bytes: record.file_bytes,
             content: record.content,
             used,
+            is_salvaged: file.is_salvaged(),
         }
     }
 
@@ -80,15 +83,24 @@ impl CompactionPolicy {
     /// it says nothing ends.
     #[must_use]
     pub fn plan(&self, files: &[CompactionCandidate]) -> Option<Vec<DataFileNumber>> {
-        self.dead_files(files).or_else(|| self.small_files(files))
+        let salvaged = || {
+            // Last, because it fails as long as a record is damaged too.
+            let first = files.iter().filter(|file| file.is_salvaged).take(1);
+            Some(ascending(first)).filter(|chosen| !chosen.is_empty())
+        };
+        self.dead_files(files)
+            .or_else(|| self.small_files(files))
+            .or_else(salvaged)
     }
 
     /// Every file that holds anything that a merge would drop, whatever the ratio: what an explicit
     /// command to compact merges, ascending.
     #[must_use]
     pub fn plan_everything(files: &[CompactionCandidate]) -> Option<Vec<DataFileNumber>> {
-        let is_worth_it =
-            files.len() > 1 || files.iter().any(|file| droppable_bytes(file, files) > 0);
+        let is_worth_it = files.len() > 1
+            || files
+                .iter()
+                .any(|file| file.is_salvaged || droppable_bytes(file, files) > 0);
         is_worth_it.then(|| ascending(files.iter()))
     }
 
@@ -184,6 +196,7 @@ mod tests {
                 live_records: live_bytes / 100,
                 live_bytes,
             },
+            is_salvaged: false,
         }
     }
 
@@ -256,6 +269,15 @@ mod tests {
         assert_eq!(plan(&files), [0; 0]);
         files.push(file(9, 100, 100));
         assert_eq!(plan(&files), [1, 2, 3, 4, 5, 6, 7, 9]);
+    }
+
+    #[test]
+    fn a_salvaged_file_is_rewritten_when_nothing_else_is_to_do() {
+        let mut files = [file(1, 60 * MIB, 60 * MIB), file(2, 60 * MIB, 60 * MIB)];
+        files[1].is_salvaged = true;
+        assert_eq!(plan(&files), [2]);
+        files[0].used.live_bytes = 30 * MIB;
+        assert_eq!(plan(&files), [1]);
     }
 
     #[test]

@@ -23,7 +23,7 @@
 
 use docdb_types::{CollectionId, TransactionId};
 
-use super::record::{MAX_KEY_BYTES, MAX_PAYLOAD_BYTES, Record, RecordKind, record_bytes};
+use super::record::{MAX_KEY_BYTES, MAX_PAYLOAD_BYTES, RecordKind, record_bytes};
 use crate::IndexKey;
 use crate::bytes::{ByteReader, is_zero, pad_to_eight};
 use crate::checksum::FileSeed;
@@ -95,24 +95,24 @@ struct OpenBlock {
 
 impl FooterBuilder {
     /// Adds the record at `offset`, which is larger than every one before.
-    pub(super) fn push(&mut self, record: &Record<'_>, checksum: u32, offset: u64) {
+    pub(super) fn push(&mut self, record: &FooterEntry<&[u8]>) {
         let form = KeyForm::of(record.key);
         let goes_on = self.open.as_ref().is_some_and(|block| {
             block.collection == record.collection
                 && block.form == form
-                && block.next_offset == offset
+                && block.next_offset == record.offset
                 && self.blocks.len() - block.start + MAX_ENTRY_BYTES + 8 <= MAX_BLOCK_BYTES
         });
         if !goes_on {
             self.close_block();
-            self.open_block(record, form, offset);
+            self.open_block(record, form);
         }
         if let Some(block) = &mut self.open {
-            block.put(record, checksum, &mut self.blocks);
+            block.put(record, &mut self.blocks);
         }
     }
 
-    fn open_block(&mut self, record: &Record<'_>, form: KeyForm, offset: u64) {
+    fn open_block(&mut self, record: &FooterEntry<&[u8]>, form: KeyForm) {
         self.open = Some(OpenBlock {
             start: self.blocks.len(),
             entries: 0,
@@ -121,12 +121,12 @@ impl FooterBuilder {
             number: 0,
             key: Vec::new(),
             transaction: record.transaction.get(),
-            next_offset: offset,
+            next_offset: record.offset,
         });
         // Checksum, length and number of entries are known when the block is closed.
         self.blocks.extend([0; 12]);
         self.blocks.extend(record.collection.get().to_le_bytes());
-        self.blocks.extend(offset.to_le_bytes());
+        self.blocks.extend(record.offset.to_le_bytes());
         self.blocks.extend(record.transaction.get().to_le_bytes());
         self.blocks.extend([form as u8, 0, 0, 0, 0, 0, 0, 0]);
     }
@@ -163,7 +163,7 @@ impl FooterBuilder {
 }
 
 impl OpenBlock {
-    fn put(&mut self, record: &Record<'_>, checksum: u32, out: &mut Vec<u8>) {
+    fn put(&mut self, record: &FooterEntry<&[u8]>, out: &mut Vec<u8>) {
         match self.form {
             KeyForm::Number => {
                 let number = record.key.try_into().map_or(0, u64::from_be_bytes);
@@ -188,15 +188,14 @@ impl OpenBlock {
         let transaction = record.transaction.get();
         let difference = transaction.wrapping_sub(self.transaction).cast_signed();
         varint::put(out, varint::zigzag(difference));
-        let payload_bytes = record.payload.len() as u32;
         varint::put(
             out,
-            u64::from(payload_bytes) << KIND_BITS | record.kind as u64,
+            u64::from(record.payload_bytes) << KIND_BITS | record.kind as u64,
         );
-        out.extend(checksum.to_le_bytes());
+        out.extend(record.checksum.to_le_bytes());
         self.transaction = transaction;
         self.entries += 1;
-        self.next_offset += record_bytes(record.key.len(), payload_bytes);
+        self.next_offset += record_bytes(record.key.len(), record.payload_bytes);
     }
 }
 
@@ -368,6 +367,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Record;
 
     /// A key that is its bytes.
     #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -431,18 +431,10 @@ mod tests {
     #[test]
     fn golden_block() {
         let mut builder = FooterBuilder::default();
-        builder.push(
-            &record(3, &5_u64.to_be_bytes(), 100, b"0123456"),
-            0x1111_1111,
-            64,
-        );
-        builder.push(
-            &record(3, &300_u64.to_be_bytes(), 99, b""),
-            0x2222_2222,
-            104,
-        );
-        builder.push(&record(3, b"key", 101, b"x"), 0x3333_3333, 136);
-        builder.push(&record(3, b"kez", 101, b"x"), 0x4444_4444, 168);
+        builder.push(&record(3, &5_u64.to_be_bytes(), 100, b"0123456").outline(0x1111_1111, 64));
+        builder.push(&record(3, &300_u64.to_be_bytes(), 99, b"").outline(0x2222_2222, 104));
+        builder.push(&record(3, b"key", 101, b"x").outline(0x3333_3333, 136));
+        builder.push(&record(3, b"kez", 101, b"x").outline(0x4444_4444, 168));
         let bytes = builder.finish(seed(), 1000);
         let mut expected = Vec::new();
         expected.extend(GOLDEN_CHECKSUMS[0].to_le_bytes());
@@ -468,8 +460,8 @@ mod tests {
     #[test]
     fn every_flipped_bit_is_refused() {
         let mut builder = FooterBuilder::default();
-        builder.push(&record(3, &5_u64.to_be_bytes(), 100, b"0123456"), 1, 64);
-        builder.push(&record(3, b"key", 101, b"x"), 3, 104);
+        builder.push(&record(3, &5_u64.to_be_bytes(), 100, b"0123456").outline(1, 64));
+        builder.push(&record(3, b"key", 101, b"x").outline(3, 104));
         let bytes = builder.finish(seed(), 1000);
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes.clone();
@@ -486,7 +478,7 @@ mod tests {
         let mut offset = 64;
         for id in 0..100_000_u64 {
             let key = (1_000_000 + id).to_be_bytes();
-            builder.push(&record(0, &key, 5000 + id / 3, &payload), 7, offset);
+            builder.push(&record(0, &key, 5000 + id / 3, &payload).outline(7, offset));
             offset += record_bytes(8, 1000);
         }
         let bytes = builder.finish(seed(), offset);
@@ -512,7 +504,7 @@ mod tests {
             let mut expected = Vec::new();
             for ((collection, key), (transaction, length, checksum)) in &rows {
                 let record = record(*collection, key, *transaction, &payload[..*length]);
-                builder.push(&record, *checksum, offset);
+                builder.push(&record.outline(*checksum, offset));
                 expected.push(FooterEntry {
                     collection: record.collection,
                     key: Bytes(key.clone()),

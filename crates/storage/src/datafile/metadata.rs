@@ -20,6 +20,8 @@
 
 use docdb_types::{CollectionId, CollectionName, TransactionId};
 
+use super::footer::FooterEntry;
+use super::record::{RecordKind, record_bytes};
 use crate::bytes::{ByteReader, is_zero};
 use crate::checksum::FileSeed;
 use crate::{CollectionRecord, DataFileNumber, LogPosition};
@@ -67,14 +69,15 @@ pub struct DataFileContent {
 }
 
 impl DataFileContent {
-    pub(super) fn add(&mut self, record: &super::Record<'_>, stored_bytes: u64) {
+    pub(super) fn add(&mut self, record: &FooterEntry<&[u8]>) {
+        let stored_bytes = record_bytes(record.key.len(), record.payload_bytes);
         let is_first = self.documents == 0 && self.tombstones == 0;
         match record.kind {
-            super::RecordKind::Document => {
+            RecordKind::Document => {
                 self.documents += 1;
                 self.document_bytes += stored_bytes;
             }
-            super::RecordKind::Tombstone => {
+            RecordKind::Tombstone => {
                 self.tombstones += 1;
                 self.tombstone_bytes += stored_bytes;
             }

@@ -19,6 +19,7 @@ mod section;
 mod verify;
 mod walk;
 mod window;
+mod witness;
 mod writer;
 
 pub use entries::Entries;

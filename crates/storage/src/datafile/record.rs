@@ -13,6 +13,7 @@
 
 use docdb_types::{CollectionId, TransactionId};
 
+use super::footer::FooterEntry;
 use crate::StorageError;
 use crate::bytes::{ByteReader, is_zero};
 use crate::checksum::FileSeed;
@@ -94,6 +95,19 @@ impl<'a> Record<'a> {
             });
         }
         Ok(())
+    }
+
+    /// What the footer says of the record, which stands at `offset`.
+    pub(super) const fn outline(&self, checksum: u32, offset: u64) -> FooterEntry<&'a [u8]> {
+        FooterEntry {
+            collection: self.collection,
+            key: self.key,
+            transaction: self.transaction,
+            kind: self.kind,
+            payload_bytes: self.payload.len() as u32,
+            checksum,
+            offset,
+        }
     }
 
     /// The bytes in front of the key, and the zeros behind the payload. The record keeps to the

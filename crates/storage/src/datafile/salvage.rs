@@ -1,45 +1,49 @@
 //! Opening a data file whose frame is damaged: every record explains itself.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use docdb_vfs::File;
 
-use super::footer::FooterBuilder;
+use super::footer::{FooterBuilder, FooterEntry};
 use super::identity::{FileIdentity, HEADER_BYTES};
 use super::metadata::{self, DataFileContent, DataFileMetadata};
 use super::reader::{
     DataFile, FooterSource, check_identity, file_length, open_file, read_header, read_metadata,
     read_sections, read_trailer,
 };
-use super::section::Section;
+use super::section::{Section, Sections};
 use super::walk::{Found, Gaps, record_at};
 use super::window::Window;
+use super::witness::Witness;
 use crate::checksum::FileSeed;
 use crate::{DataFileNumber, StorageError, StorageHome};
 
 /// A data file that was opened by going through its records.
 #[derive(Debug)]
 pub struct Salvage {
-    /// The file, with a footer rebuilt in memory from every record that verifies.
+    /// The file, with a footer put together in memory from what is left of the one in the file and
+    /// from every record that verifies.
     pub file: DataFile,
-    /// Where no record verifies although records were there, as byte ranges, ascending. Empty when
-    /// only header, footer, metadata or trailer are damaged.
+    /// Where records were of which nothing is left, neither the record nor the footer's word of
+    /// it, as byte ranges, ascending. Empty unless both are damaged in the same place.
     ///
     /// Which documents were there is not known: as long as this is not empty, a document that is
     /// not found, or found in an older file, may be one of them.
     pub lost: Vec<Range<u64>>,
 }
 
-/// What a scan of the records gathers.
-struct Scan {
-    footer: FooterBuilder,
-    content: DataFileContent,
-    metadata: Option<DataFileMetadata>,
-    gaps: Gaps,
-    end: u64,
+/// What is known of the file before its records are gone through.
+struct Remains {
+    path: PathBuf,
+    file: Arc<dyn File>,
+    file_bytes: u64,
+    identity: FileIdentity,
+    seed: FileSeed,
+    /// `None` when trailer or section table are damaged.
+    sections: Option<Sections>,
 }
 
 impl DataFile {
@@ -53,6 +57,22 @@ impl DataFile {
     /// [`StorageError::Foreign`], [`StorageError::NewerFormat`],
     /// [`StorageError::UnknownFeatures`].
     pub fn salvage(home: &StorageHome, number: DataFileNumber) -> Result<Salvage, StorageError> {
+        let remains = Remains::of(home, number)?;
+        let mut scan = Scan::of(&remains)?;
+        if let Some(sections) = &remains.sections {
+            scan.metadata = [sections.metadata, sections.metadata_again]
+                .into_iter()
+                .find_map(|section| {
+                    read_metadata(&*remains.file, &remains.path, remains.seed, section).ok()
+                })
+                .map(|(metadata, _)| metadata);
+        }
+        Ok(scan.into_salvage(home, remains))
+    }
+}
+
+impl Remains {
+    fn of(home: &StorageHome, number: DataFileNumber) -> Result<Self, StorageError> {
         let path = home.data_file_path(number);
         let file = open_file(home, &path)?;
         let file_bytes = file_length(&*file, &path)?;
@@ -65,34 +85,52 @@ impl DataFile {
             (Err(error), _) => return Err(error),
         };
         check_identity(home, number, &path, &identity)?;
-        let seed = identity.seed();
         let sections = trailer
             .filter(|trailer| trailer.identity == identity)
             .and_then(|trailer| read_sections(&*file, &path, &trailer).ok());
-        let end = sections.map_or(file_bytes, |sections| sections.records.end());
-        let mut scan = Scan::run(&*file, &path, seed, end, sections.is_some())?;
-        if let Some(sections) = sections {
-            scan.metadata = [sections.metadata, sections.metadata_again]
-                .into_iter()
-                .find_map(|section| read_metadata(&*file, &path, seed, section).ok())
-                .map(|(metadata, _)| metadata);
-        }
-        Ok(scan.into_salvage(home, file, &path, identity, file_bytes))
+        let seed = identity.seed();
+        Ok(Self {
+            path,
+            file,
+            file_bytes,
+            identity,
+            seed,
+            sections,
+        })
+    }
+
+    /// The intact blocks of the footer.
+    fn witness(&self) -> Result<Witness, StorageError> {
+        let (from, end) = match &self.sections {
+            Some(sections) => (sections.footer.offset, sections.footer.end()),
+            None => (HEADER_BYTES as u64, self.file_bytes),
+        };
+        Witness::find(
+            &mut Window::new(&*self.file, &self.path, end),
+            self.seed,
+            from,
+        )
     }
 }
 
+/// What going through the records gathers.
+struct Scan {
+    footer: FooterBuilder,
+    content: DataFileContent,
+    metadata: Option<DataFileMetadata>,
+    gaps: Gaps,
+    end: u64,
+}
+
 impl Scan {
-    /// Goes through the bytes in front of `end`. Unless it `is_certain` that the records reach to
-    /// there, the metadata section that follows them is looked for too, and bytes behind the last
-    /// record count as lost only when no metadata section is found.
-    fn run(
-        file: &dyn File,
-        path: &Path,
-        seed: FileSeed,
-        end: u64,
-        is_certain: bool,
-    ) -> Result<Self, StorageError> {
-        let mut window = Window::new(file, path, end);
+    /// Goes through the records. Where they end is known from the section table, or from finding
+    /// the metadata that follows them; with neither, everything behind the last record counts as
+    /// lost.
+    fn of(remains: &Remains) -> Result<Self, StorageError> {
+        let witness = remains.witness()?;
+        let sections = remains.sections;
+        let end = sections.map_or(remains.file_bytes, |sections| sections.records.end());
+        let mut window = Window::new(&*remains.file, &remains.path, end);
         let mut scan = Self {
             footer: FooterBuilder::default(),
             content: DataFileContent::default(),
@@ -102,44 +140,45 @@ impl Scan {
         };
         let mut offset = HEADER_BYTES as u64;
         while offset < end {
-            if let Found::Record(record, checksum, next) = record_at(&mut window, seed, offset)? {
-                scan.footer.push(&record, checksum, offset);
-                scan.content.add(&record, next - offset);
-                offset = next;
-                continue;
-            }
-            if !is_certain && let Some(metadata) = metadata_at(&mut window, seed, offset)? {
-                scan.metadata = Some(metadata);
-                scan.end = offset;
-                break;
-            }
-            offset = scan.gaps.note(offset);
+            let witnessed = witness.visit(remains.seed, offset, |entry| scan.add(entry));
+            offset = if let Some(next) = witnessed {
+                next
+            } else if let Found::Record(record, checksum, next) =
+                record_at(&mut window, remains.seed, offset)?
+            {
+                scan.add(&record.outline(checksum, offset));
+                next
+            } else {
+                if sections.is_none()
+                    && let Some(found) = metadata_at(&mut window, remains.seed, offset)?
+                {
+                    scan.metadata = Some(found);
+                    scan.end = offset;
+                    break;
+                }
+                scan.gaps.note(offset)
+            };
         }
         Ok(scan)
     }
 
-    fn into_salvage(
-        self,
-        home: &StorageHome,
-        file: Arc<dyn File>,
-        path: &Path,
-        identity: FileIdentity,
-        file_bytes: u64,
-    ) -> Salvage {
-        let seed = identity.seed();
+    fn add(&mut self, entry: &FooterEntry<&[u8]>) {
+        self.footer.push(entry);
+        self.content.add(entry);
+    }
+
+    fn into_salvage(self, home: &StorageHome, remains: Remains) -> Salvage {
         let offset = HEADER_BYTES as u64;
+        let bytes = self.end.saturating_sub(offset);
         let file = DataFile {
             vfs: Arc::clone(&home.host.files),
-            file,
-            path: path.to_owned(),
-            identity,
-            seed,
-            file_bytes,
-            records: Section {
-                offset,
-                bytes: self.end.saturating_sub(offset),
-            },
-            footer: FooterSource::Rebuilt(self.footer.finish(seed, 0)),
+            file: remains.file,
+            path: remains.path,
+            identity: remains.identity,
+            seed: remains.seed,
+            file_bytes: remains.file_bytes,
+            records: Section { offset, bytes },
+            footer: FooterSource::Rebuilt(self.footer.finish(remains.seed, 0)),
             content: self.content,
             metadata: self.metadata,
             is_retired: AtomicBool::new(false),
@@ -163,7 +202,6 @@ fn metadata_at(
     let Some(bytes) = window.get(offset, length)? else {
         return Ok(None);
     };
-    Ok(metadata::decode(seed, offset, bytes)
-        .ok()
-        .map(|(metadata, _)| metadata))
+    let found = metadata::decode(seed, offset, bytes);
+    Ok(found.ok().map(|(metadata, _)| metadata))
 }

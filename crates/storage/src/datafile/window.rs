@@ -60,11 +60,15 @@ impl<'f> Window<'f> {
         };
         let is_here = offset >= self.start && end <= self.start + self.bytes.len() as u64;
         if !is_here && let Some(file) = self.file {
-            let wanted = length.max(WINDOW_BYTES).min(self.end - offset);
             let mut buffer = std::mem::take(&mut self.bytes).into_owned();
+            let wanted = length.max(WINDOW_BYTES).min(self.end - offset);
             buffer.resize(wanted as usize, 0);
-            file.read_exact_at(&mut buffer, offset)
-                .map_err(|source| read_error(self.path, offset, source))?;
+            if file.read_exact_at(&mut buffer, offset).is_err() {
+                // What cannot be read may lie behind what was asked for.
+                buffer.truncate(length as usize);
+                file.read_exact_at(&mut buffer, offset)
+                    .map_err(|source| read_error(self.path, offset, source))?;
+            }
             self.bytes = Cow::Owned(buffer);
             self.start = offset;
         }

@@ -142,8 +142,9 @@ impl DataFileWriter {
             self.buffer.extend(record.payload);
         }
         self.buffer.extend(frame.padding);
-        self.footer.push(record, frame.checksum, offset);
-        self.content.add(record, stored);
+        let outline = record.outline(frame.checksum, offset);
+        self.footer.push(&outline);
+        self.content.add(&outline);
         if self.buffer.len() >= BUFFER_BYTES {
             self.flush()?;
         }

@@ -40,10 +40,8 @@ impl<K: IndexKey> Chunk<K> {
     }
 
     /// Memory behind this chunk, in bytes, as allocated.
-    pub(super) fn heap_bytes(&self) -> usize {
-        self.keys.capacity() * size_of::<K>()
-            + self.entries.capacity() * size_of::<Entry>()
-            + self.keys.iter().map(IndexKey::heap_bytes).sum::<usize>()
+    pub(super) const fn heap_bytes(&self) -> usize {
+        self.keys.capacity() * size_of::<K>() + self.entries.capacity() * size_of::<Entry>()
     }
 
     /// The place of `key`, or the place where it would be.

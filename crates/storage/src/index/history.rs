@@ -121,8 +121,7 @@ impl<K: IndexKey> History<K> {
     /// full; counted is the middle.
     pub(super) fn heap_bytes(&self) -> usize {
         let in_tree = size_of::<(VersionKey<K>, Entry)>() * self.versions.len() * 4 / 3;
-        let keys: usize = self.versions.keys().map(|at| at.1.heap_bytes() * 2).sum();
         let lists: usize = self.seen_by.values().map(Vec::capacity).sum();
-        in_tree + keys + lists * size_of::<VersionKey<K>>()
+        in_tree + lists * size_of::<VersionKey<K>>()
     }
 }

@@ -8,7 +8,7 @@ use docdb_types::DocumentId;
 ///
 /// In files a key is a string of bytes, 1 to [`MAX_KEY_BYTES`](crate::MAX_KEY_BYTES) long; in
 /// memory it is whatever compares quickest. The order of values must be the order of their
-/// encodings.
+/// encodings. Memory that keys hold outside of themselves is not counted by the index.
 pub trait IndexKey: Clone + Ord + fmt::Debug + Send + Sync + 'static {
     /// The key as bytes.
     type Encoded: AsRef<[u8]>;
@@ -22,11 +22,6 @@ pub trait IndexKey: Clone + Ord + fmt::Debug + Send + Sync + 'static {
     /// The number of the key, from which ids for new documents are counted up; 0 for keys that are
     /// not numbers.
     fn ordinal(&self) -> u64;
-
-    /// Bytes that the key holds outside of itself.
-    fn heap_bytes(&self) -> usize {
-        0
-    }
 }
 
 impl IndexKey for DocumentId {
