@@ -340,12 +340,9 @@ fn salvage_says_where_records_were_lost() {
     let found = entries(&DataFile::open(&home, number(4)).unwrap());
     let (from, to) = (found[1].offset, found[2].offset);
     bytes[from as usize + 9] ^= 1;
-    // The first block of the footer, which begins with the offset of the first record.
-    let first_offset = found[0].offset.to_le_bytes();
-    let footer = bytes
-        .windows(8)
-        .rposition(|window| window == first_offset)
-        .unwrap();
+    // The first block of the footer, whose place the third entry of the section table tells.
+    let entry = bytes.len() - 80 - 96 + 2 * 24;
+    let footer = u64::from_le_bytes(bytes[entry + 8..entry + 16].try_into().unwrap()) as usize;
     bytes[footer] ^= 1;
     let trailer = bytes.len() - 80;
     for with_trailer in [true, false] {
