@@ -30,7 +30,7 @@
 //! under the limits in force.
 //!
 //! INVARIANT: whatever document and patch are, no panic is reachable, the stack is bounded by the
-//! depth of a document, and the work by [`WORK_DOCUMENTS`].
+//! depth of a document, and the work by [`WORK_BYTES`].
 
 mod apply;
 mod edit;
@@ -48,4 +48,4 @@ mod tests;
 
 pub use apply::apply;
 pub use merge::merge;
-pub use tree::WORK_DOCUMENTS;
+pub use tree::WORK_BYTES;

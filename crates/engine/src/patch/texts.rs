@@ -23,6 +23,11 @@ impl Span {
         }
     }
 
+    /// Where it begins.
+    pub(super) fn offset(self) -> usize {
+        self.start as usize
+    }
+
     pub(super) fn len(self) -> usize {
         (self.end - self.start) as usize
     }
@@ -50,6 +55,11 @@ impl<'a> Texts<'a> {
         }
     }
 
+    /// Whether the span lies in the document.
+    pub(super) fn in_document(&self, span: Span) -> bool {
+        span.offset() < self.document.len()
+    }
+
     /// Length of all texts in bytes.
     pub(super) fn len(&self) -> usize {
         self.document.len() + self.added.len()
@@ -58,7 +68,7 @@ impl<'a> Texts<'a> {
     pub(super) fn get(&self, span: Span) -> &[u8] {
         let (start, end) = (span.start as usize, span.end as usize);
         let added = self.document.len();
-        if start < added {
+        if self.in_document(span) {
             self.document.get(start..end).unwrap_or_default()
         } else {
             self.added

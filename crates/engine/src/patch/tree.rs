@@ -3,14 +3,18 @@
 use super::lookup::Lookup;
 use super::sequence::Sequence;
 use super::texts::{Span, Texts};
-use docdb_types::json::{JsonError, JsonKind, JsonLimits, JsonReason, check, walk};
+use docdb_types::json::walk::{self, Landmarks};
+use docdb_types::json::{JsonError, JsonKind, JsonLimits, JsonReason, check};
 use docdb_types::patch::PatchError;
 use std::num::NonZeroU32;
 
-/// A patch may read, copy and compare as many bytes as this many documents of the largest size
-/// hold. Sensible patches stay far below; without a bound, steps that copy and open the same large
-/// value in turns would cost the product of their number and its size.
-pub const WORK_DOCUMENTS: usize = 256;
+/// Bytes that one patch may read, copy and compare: many times what a sensible one does with the
+/// largest document. Without a bound, steps that copy and open the same large value in turns would
+/// cost the product of their number and its size.
+pub const WORK_BYTES: usize = 256 * 1024 * 1024;
+
+/// Documents longer than this are opened with the help of landmarks.
+const LANDMARK_DOCUMENT_BYTES: usize = 64 * 1024;
 
 /// A document of which some objects and arrays are open.
 ///
@@ -22,7 +26,9 @@ pub(super) struct Tree<'a> {
     places: Vec<Place>,
     objects: Vec<Object>,
     arrays: Vec<Array>,
-    work: usize,
+    landmarks: Option<Landmarks>,
+    /// Bytes that the patch may still read.
+    pub(super) work: usize,
     copied: usize,
 }
 
@@ -102,14 +108,14 @@ impl<'a> Tree<'a> {
             value: Value::Text(whole.part(range.clone())),
             trail: whole.part(range.end..document.len()),
         };
-        let (objects, arrays) = (Vec::new(), Vec::new());
         Ok(Self {
             texts,
             limits,
             places: vec![root],
-            objects,
-            arrays,
-            work: 0,
+            objects: Vec::new(),
+            arrays: Vec::new(),
+            landmarks: None,
+            work: WORK_BYTES,
             copied: 0,
         })
     }
@@ -138,13 +144,9 @@ impl<'a> Tree<'a> {
 
     /// Counts `bytes` that are read.
     pub(super) fn charge(&mut self, bytes: usize) -> Result<(), PatchError> {
-        let limit = self.limits.bytes().saturating_mul(WORK_DOCUMENTS);
-        self.work = self.work.saturating_add(bytes);
-        if self.work > limit {
-            Err(PatchError::TooCostly { limit })
-        } else {
-            Ok(())
-        }
+        let left = self.work.checked_sub(bytes);
+        self.work = left.ok_or(PatchError::TooCostly { limit: WORK_BYTES })?;
+        Ok(())
     }
 
     /// Opens the value at `place`, if it has members or elements.
@@ -158,30 +160,58 @@ impl<'a> Tree<'a> {
         if !matches!(kind, JsonKind::Object | JsonKind::Array) {
             return Ok(Opened::Scalar(kind));
         }
-        self.charge(span.len())?;
+        self.survey(span)?;
         let text = self.texts.get(span);
         if !matches!(text.last(), Some(b'}' | b']')) {
             return Err(not_json(text.len()));
         }
-        let mut items = walk::items(text);
+        let mut items = match &self.landmarks {
+            Some(landmarks) if self.texts.in_document(span) => {
+                walk::items_between(text, span.offset(), landmarks)
+            }
+            _ => walk::items(text),
+        };
+        let close = text.len() - 1;
         let written = |range| Item {
             text: span.part(range),
             place: None,
         };
         if kind == JsonKind::Object {
             let members: Vec<_> = items.by_ref().map(|range| Some(written(range))).collect();
-            let close = span.part(items.offset()..text.len() - 1);
+            let (close, read) = (
+                span.part(items.offset()..close),
+                text.len() - items.skipped(),
+            );
             let object = self.add_object(members, close);
             self.set_value(place, Value::Object(object));
+            self.charge(read)?;
             Ok(Opened::Object(object))
         } else {
             let elements = items.by_ref().map(written).collect();
-            let close = span.part(items.offset()..text.len() - 1);
+            let (close, read) = (
+                span.part(items.offset()..close),
+                text.len() - items.skipped(),
+            );
             let array = ArrayId(self.arrays.len() as u32);
             self.arrays.push(Array { elements, close });
             self.set_value(place, Value::Array(array));
+            self.charge(read)?;
             Ok(Opened::Array(array))
         }
+    }
+
+    /// Finds the landmarks of a long document before the first of its values is opened.
+    fn survey(&mut self, span: Span) -> Result<(), PatchError> {
+        let document = self.texts.document();
+        if self.landmarks.is_some()
+            || !self.texts.in_document(span)
+            || document.len() <= LANDMARK_DOCUMENT_BYTES
+        {
+            return Ok(());
+        }
+        self.charge(document.len())?;
+        self.landmarks = Some(Landmarks::of(self.texts.get(document)));
+        Ok(())
     }
 
     /// An object without members.

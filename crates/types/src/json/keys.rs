@@ -26,7 +26,7 @@ const UNESCAPED: u32 = 1 << 31;
 #[derive(Default)]
 pub(super) struct Keys {
     /// Of each name a cheap digest; different digests mean different names.
-    digests: Vec<u32>,
+    digests: Vec<u64>,
     names: Vec<Name>,
     /// Unescaped forms of the names that were written with escapes.
     unescaped: Vec<u8>,
@@ -116,9 +116,10 @@ fn bytes<'a>(text: &'a [u8], unescaped: &'a [u8], name: Name) -> &'a [u8] {
     source.get(start..start + len).unwrap_or_default()
 }
 
-/// Mixes length, first and last bytes of a name: what names of one object differ in most often.
+/// Length, first and last bytes of a name: what names of one object differ in most often. Short
+/// names of one length have different digests.
 #[inline(always)]
-fn digest(name: &[u8]) -> u32 {
+fn digest(name: &[u8]) -> u64 {
     let (head, tail) = match (name.first_chunk(), name.last_chunk()) {
         (Some(head), Some(tail)) => (u64::from_le_bytes(*head), u64::from_le_bytes(*tail)),
         _ => match (name.first_chunk(), name.last_chunk()) {
@@ -134,7 +135,5 @@ fn digest(name: &[u8]) -> u32 {
             },
         },
     };
-    let mixed =
-        (head ^ tail.rotate_left(29) ^ name.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (mixed >> 32) as u32
+    (head ^ (name.len() as u64) << 32).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ tail.rotate_left(32)
 }

@@ -27,12 +27,62 @@ fn is_whitespace(byte: u8) -> bool {
     matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
 }
 
+/// Containers shorter than this are no landmarks: reading them again costs little.
+const LANDMARK_BYTES: usize = 4096;
+
+/// Where the large objects and arrays of a text begin and end, so that whoever opens one after the
+/// other, from outside inwards, reads each byte about once and not once for every level.
+#[derive(Debug, Clone, Default)]
+pub struct Landmarks {
+    /// Ranges in the text, in the order of their beginnings.
+    containers: Vec<(u32, u32)>,
+}
+
+impl Landmarks {
+    /// Finds the landmarks of `text`, of at most 4 GiB, in one pass.
+    #[must_use]
+    pub fn of(text: &[u8]) -> Self {
+        let mut containers = Vec::new();
+        let mut open = Vec::new();
+        let mut rest = text;
+        while let [byte, tail @ ..] = rest {
+            let offset = text.len() - rest.len();
+            rest = tail;
+            match byte {
+                b'"' => rest = skip_string(tail),
+                b'{' | b'[' => open.push(offset as u32),
+                b'}' | b']' => {
+                    let start = open.pop().unwrap_or_default();
+                    if offset - start as usize >= LANDMARK_BYTES {
+                        containers.push((start, offset as u32 + 1));
+                    }
+                }
+                _ => {}
+            }
+        }
+        containers.sort_unstable();
+        Self { containers }
+    }
+
+    /// The landmarks that begin at `offset` or behind it.
+    fn from(&self, offset: usize) -> &[(u32, u32)] {
+        let before = self
+            .containers
+            .partition_point(|(start, _)| (*start as usize) < offset);
+        self.containers.get(before..).unwrap_or_default()
+    }
+}
+
 /// The items of one object or array in their order: members as `"name":value`, elements as values.
 #[derive(Debug, Clone)]
 pub struct Items<'a> {
     text: &'a [u8],
     rest: &'a [u8],
     closed: bool,
+    /// Where `text` begins in the text of the landmarks.
+    base: usize,
+    landmarks: &'a [(u32, u32)],
+    skipped: usize,
 }
 
 /// The items of the object or array that is `text`, without white space around it.
@@ -44,6 +94,19 @@ pub fn items(text: &[u8]) -> Items<'_> {
         text,
         rest,
         closed: empty,
+        base: 0,
+        landmarks: &[],
+        skipped: 0,
+    }
+}
+
+/// As [`items`], of a `text` that begins at `base` of the text that `landmarks` are of.
+#[must_use]
+pub fn items_between<'a>(text: &'a [u8], base: usize, landmarks: &'a Landmarks) -> Items<'a> {
+    Items {
+        base,
+        landmarks: landmarks.from(base + 1),
+        ..items(text)
     }
 }
 
@@ -53,6 +116,29 @@ impl Items<'_> {
     #[must_use]
     pub fn offset(&self) -> usize {
         self.text.len() - self.rest.len()
+    }
+
+    /// Bytes that landmarks have spared reading.
+    #[must_use]
+    pub fn skipped(&self) -> usize {
+        self.skipped
+    }
+
+    /// Skips the container that begins at [`Items::offset`], if it is a landmark.
+    #[inline]
+    fn skip_landmark(&mut self) -> bool {
+        let Some(((start, end), _)) = self.landmarks.split_first() else {
+            return false;
+        };
+        if *start as usize != self.base + self.offset() {
+            return false;
+        }
+        let len = (*end - *start) as usize;
+        self.rest = self.rest.get(len..).unwrap_or_default();
+        self.skipped += len;
+        let inside = self.landmarks.partition_point(|(start, _)| start < end);
+        self.landmarks = self.landmarks.get(inside..).unwrap_or_default();
+        true
     }
 }
 
@@ -76,7 +162,13 @@ impl Iterator for Items<'_> {
                     value_end = self.rest;
                     continue;
                 }
-                b'{' | b'[' => depth += 1,
+                b'{' | b'[' => {
+                    if self.skip_landmark() {
+                        value_end = self.rest;
+                        continue;
+                    }
+                    depth += 1;
+                }
                 b'}' | b']' if depth == 0 => break,
                 b'}' | b']' => depth -= 1,
                 b',' if depth == 0 => {

@@ -1,4 +1,5 @@
-use docdb_types::json::{JsonError, JsonReason};
+use crate::patch::tree::{Tree, WORK_BYTES};
+use docdb_types::json::{JsonError, JsonLimits, JsonReason};
 use docdb_types::patch::{PatchError, PathFault};
 use docdb_types::{Limits, PatchStep};
 
@@ -135,22 +136,44 @@ fn copies_that_double_a_document_are_refused_in_time() {
 }
 
 #[test]
-fn steps_that_open_the_same_value_again_and_again_are_refused_in_time() {
-    let large = format!("[{}]", vec!["0"; 1000].join(","));
-    let document = format!(r#"{{"a":{large}}}"#);
-    let limits = limits(document.len() + 100, 128);
-    let test = PatchStep::Test {
-        path: "/a".into(),
-        value: large.into_bytes(),
-    };
-    let steps = vec![test; 1000];
+fn steps_that_read_the_same_value_again_and_again_are_refused_in_time() {
+    let document = format!(r#"{{"a":[{}]}}"#, vec!["0"; 1000].join(","));
+    let mut tree = Tree::new(document.as_bytes(), JsonLimits::default()).unwrap();
+    tree.work = 20 * document.len();
+    let place = tree.find(&["a".into()]).ok().unwrap();
+    let value = &document.as_bytes()[5..document.len() - 1];
+    let whole = (0..100)
+        .take_while(|_| tree.equals(place, value) == Ok(true))
+        .count();
+    assert_eq!(whole, 9);
     assert!(matches!(
-        apply(&document, &steps, &limits),
+        tree.equals(place, value),
         Err(PatchError::TooCostly { .. })
     ));
+}
+
+#[test]
+fn a_deep_and_large_document_is_read_about_once_and_not_once_a_level() {
+    let elements = vec!["[\"x\", {\"y\":[0]}]"; 20_000].join(" , ");
+    let document = format!(
+        "{} , {elements}{}",
+        "[0,".repeat(120) + "[1]",
+        "]".repeat(120)
+    );
+    let mut tree = Tree::new(document.as_bytes(), JsonLimits::default()).unwrap();
+    let path: Vec<_> = (0..120).map(|_| "1".into()).collect();
+    let place = tree.find(&path).ok().unwrap();
+    assert_eq!(tree.equals(place, b"[1]"), Ok(true));
+    assert!(WORK_BYTES - tree.work < 3 * document.len());
+
+    let patched = apply(&document, &[set("/1".repeat(120), "2")], &Limits::DEFAULT);
+    assert_eq!(patched, Ok(document.replacen("[1]", "2", 1)));
+    let last = format!("{}/20001/1/y/0", "/1".repeat(119));
+    let patched = apply(&document, &[set(last, "3")], &Limits::DEFAULT).unwrap();
+    let at = document.rfind("[0]").unwrap();
     assert_eq!(
-        apply(&document, &steps[..100], &limits).as_deref(),
-        Ok(&*document)
+        patched,
+        format!("{}[3]{}", &document[..at], &document[at + 3..])
     );
 }
 

@@ -205,7 +205,7 @@ fn compact(text: &[u8]) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
     fn any_list_of_steps_does_what_it_does_to_a_tree(
