@@ -6,6 +6,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod documented;
 mod golden;
 mod hostile;
 mod round_trip;
