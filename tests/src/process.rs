@@ -1,0 +1,127 @@
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a server may take to listen.
+const START_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A server of its own process on a directory, killed when dropped.
+#[derive(Debug)]
+pub struct ServerProcess {
+    child: Child,
+    socket: PathBuf,
+}
+
+impl ServerProcess {
+    /// Starts `docdb-server` on a directory and waits until it listens.
+    ///
+    /// # Errors
+    /// When it cannot be started, ends, or does not listen in time.
+    pub fn start(directory: &Path, arguments: &[&str]) -> io::Result<Self> {
+        let socket = directory.join("socket");
+        let child = Self::command(directory)?.args(arguments).spawn()?;
+        let mut server = Self { child, socket };
+        let deadline = Instant::now() + START_TIMEOUT;
+        while std::os::unix::net::UnixStream::connect(&server.socket).is_err() {
+            if let Some(status) = server.child.try_wait()? {
+                return Err(io::Error::other(format!("the server ended at its start: {status}")));
+            }
+            if Instant::now() > deadline {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "the server does not listen"));
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Ok(server)
+    }
+
+    /// The command that [`start`](Self::start) runs, for starts that are meant to fail.
+    ///
+    /// # Errors
+    /// When the binary cannot be built.
+    pub fn command(directory: &Path) -> io::Result<Command> {
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(directory.join("log"))?;
+        let mut command = Command::new(binary("docdb-server")?);
+        command
+            .arg("--data-dir")
+            .arg(directory.join("data"))
+            .arg("--wal-dir")
+            .arg(directory.join("wal"))
+            .arg("--socket")
+            .arg(directory.join("socket"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
+        Ok(command)
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// The number of the process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it as a crash of the process does.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn kill(mut self) -> io::Result<()> {
+        self.child.kill()?;
+        self.child.wait().map(drop)
+    }
+
+    /// Asks it to end, and waits.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn terminate(mut self) -> io::Result<ExitStatus> {
+        let status = Command::new("kill").arg("-TERM").arg(self.pid().to_string()).status()?;
+        if !status.success() {
+            return Err(io::Error::other("the signal was not sent"));
+        }
+        self.child.wait()
+    }
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        // Ended already, in the ordinary case.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A binary of this workspace in the profile of the running test, built when it is not there or
+/// older than its sources.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn binary(package: &str) -> io::Result<PathBuf> {
+    let mut directory = std::env::current_exe()?;
+    directory.pop();
+    if directory.ends_with("deps") {
+        directory.pop();
+    }
+    let mut build = Command::new(env!("CARGO"));
+    build
+        .args(["build", "--quiet", "-p", package, "--bins", "--manifest-path"])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+        .arg("--target-dir")
+        .arg(directory.parent().unwrap_or(&directory));
+    if directory.ends_with("release") {
+        build.arg("--release");
+    }
+    if !build.status()?.success() {
+        return Err(io::Error::other(format!("{package} does not build")));
+    }
+    Ok(directory.join(package))
+}
