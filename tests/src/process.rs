@@ -25,10 +25,15 @@ impl ServerProcess {
         let deadline = Instant::now() + START_TIMEOUT;
         while std::os::unix::net::UnixStream::connect(&server.socket).is_err() {
             if let Some(status) = server.child.try_wait()? {
-                return Err(io::Error::other(format!("the server ended at its start: {status}")));
+                return Err(io::Error::other(format!(
+                    "the server ended at its start: {status}"
+                )));
             }
             if Instant::now() > deadline {
-                return Err(io::Error::new(io::ErrorKind::TimedOut, "the server does not listen"));
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "the server does not listen",
+                ));
             }
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -84,7 +89,10 @@ impl ServerProcess {
     /// # Errors
     /// When the system refuses.
     pub fn terminate(mut self) -> io::Result<ExitStatus> {
-        let status = Command::new("kill").arg("-TERM").arg(self.pid().to_string()).status()?;
+        let status = Command::new("kill")
+            .arg("-TERM")
+            .arg(self.pid().to_string())
+            .status()?;
         if !status.success() {
             return Err(io::Error::other("the signal was not sent"));
         }
@@ -113,7 +121,14 @@ pub fn binary(package: &str) -> io::Result<PathBuf> {
     }
     let mut build = Command::new(env!("CARGO"));
     build
-        .args(["build", "--quiet", "-p", package, "--bins", "--manifest-path"])
+        .args([
+            "build",
+            "--quiet",
+            "-p",
+            package,
+            "--bins",
+            "--manifest-path",
+        ])
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
         .arg("--target-dir")
         .arg(directory.parent().unwrap_or(&directory));

@@ -50,15 +50,26 @@ impl Worker {
                 "x".repeat(self.next(2000) as usize)
             );
             let before = self.known.get(&id).cloned().unwrap_or_else(|| vec![None]);
-            let [only] = before.as_slice() else { panic!("id {id} was not settled") };
+            let [only] = before.as_slice() else {
+                panic!("id {id} was not settled")
+            };
             let exists = only.is_some();
             let document = Document::from_text(&text, &Limits::DEFAULT).unwrap();
             let key = DocumentId::new(id).unwrap();
             let collection = CollectionName::DEFAULT;
             let (answer, after) = match self.next(4) {
-                0 => (database.create(&collection, Some(key), document).await, Some(text)),
-                1 => (database.update(&collection, key, document, None).await, Some(text)),
-                2 => (database.upsert(&collection, key, document).await, Some(text)),
+                0 => (
+                    database.create(&collection, Some(key), document).await,
+                    Some(text),
+                ),
+                1 => (
+                    database.update(&collection, key, document, None).await,
+                    Some(text),
+                ),
+                2 => (
+                    database.upsert(&collection, key, document).await,
+                    Some(text),
+                ),
                 _ => (database.delete(&collection, key, None).await, None),
             };
             match answer.map(drop) {
@@ -117,7 +128,10 @@ fn is_refusal(error: &Error, exists: bool) -> bool {
 
 async fn open(server: &ServerProcess, name: &str) -> Database {
     let endpoint = Endpoint::Unix(server.socket().to_owned());
-    let options = ClientOptions { retry: RetryPolicy::NONE, ..ClientOptions::default() };
+    let options = ClientOptions {
+        retry: RetryPolicy::NONE,
+        ..ClientOptions::default()
+    };
     let client = Client::connect(&endpoint, options).await.unwrap();
     client.open(name, CreateMode::IfMissing).await.unwrap()
 }
@@ -126,8 +140,11 @@ async fn open(server: &ServerProcess, name: &str) -> Database {
 fn nothing_acknowledged_is_lost_by_a_kill() {
     let rounds: u64 =
         std::env::var("DOCDB_KILL_ROUNDS").map_or(6, |text| text.parse().expect("a number"));
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let directory = tempfile::tempdir().unwrap();
         let acknowledged = Arc::new(AtomicU64::new(0));
@@ -164,6 +181,9 @@ fn nothing_acknowledged_is_lost_by_a_kill() {
         assert!(server.terminate().unwrap().success());
         let writes = acknowledged.load(Ordering::Relaxed);
         println!("{rounds} kills, {writes} acknowledged writes, none lost");
-        assert!(writes > rounds * 10, "only {writes} writes were acknowledged");
+        assert!(
+            writes > rounds * 10,
+            "only {writes} writes were acknowledged"
+        );
     });
 }
