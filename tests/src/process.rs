@@ -1,6 +1,8 @@
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a server may take to listen.
@@ -108,19 +110,29 @@ impl Drop for ServerProcess {
     }
 }
 
-/// A binary of this workspace in the profile of the running test, built when it is not there or
-/// older than its sources.
+/// A binary of this workspace in the profile of the running test, built by the first who asks.
 ///
 /// # Errors
 /// When it cannot be built.
-pub fn binary(package: &str) -> io::Result<PathBuf> {
+pub fn binary(package: &'static str) -> io::Result<PathBuf> {
+    static BUILT: Mutex<BTreeMap<&str, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(path) = built.get(package) {
+        return Ok(path.clone());
+    }
+    let path = build(package)?;
+    built.insert(package, path.clone());
+    Ok(path)
+}
+
+fn build(package: &str) -> io::Result<PathBuf> {
     let mut directory = std::env::current_exe()?;
     directory.pop();
     if directory.ends_with("deps") {
         directory.pop();
     }
-    let mut build = Command::new(env!("CARGO"));
-    build
+    let mut command = Command::new(env!("CARGO"));
+    command
         .args([
             "build",
             "--quiet",
@@ -133,9 +145,9 @@ pub fn binary(package: &str) -> io::Result<PathBuf> {
         .arg("--target-dir")
         .arg(directory.parent().unwrap_or(&directory));
     if directory.ends_with("release") {
-        build.arg("--release");
+        command.arg("--release");
     }
-    if !build.status()?.success() {
+    if !command.status()?.success() {
         return Err(io::Error::other(format!("{package} does not build")));
     }
     Ok(directory.join(package))

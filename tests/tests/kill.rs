@@ -44,10 +44,10 @@ impl Worker {
         loop {
             counter += 1;
             let id = 1 + self.number * IDS_PER_WORKER + self.next(IDS_PER_WORKER);
+            let filler = "x".repeat(usize::try_from(self.next(2000)).unwrap());
             let text = format!(
-                r#"{{"worker":{},"counter":{counter},"filler":"{}"}}"#,
+                r#"{{"worker":{},"counter":{counter},"filler":"{filler}"}}"#,
                 self.number,
-                "x".repeat(self.next(2000) as usize)
             );
             let before = self.known.get(&id).cloned().unwrap_or_else(|| vec![None]);
             let [only] = before.as_slice() else {

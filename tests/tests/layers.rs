@@ -21,7 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("docdb-server", &["docdb-service"]),
     ("docdbsh", &["docdb-client"]),
     ("docdb-loadtest", &["docdb-client", "docdb-service"]),
-    ("docdb-tests", &[]),
+    ("docdb-tests", &["docdb-client"]),
 ];
 
 /// Crates that embed anywhere: ordinary threads and functions.

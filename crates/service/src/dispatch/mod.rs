@@ -1,0 +1,14 @@
+//! From commands to calls of the engine and back to replies.
+
+mod awaited;
+mod catalog;
+mod collections;
+mod execute;
+mod scan;
+mod statistics;
+mod tally;
+mod task;
+
+pub(crate) use awaited::{Answer, Awaited};
+pub(crate) use catalog::{CatalogTask, Settled};
+pub(crate) use task::{Begun, Question, Task};

@@ -1,0 +1,196 @@
+use docdb_engine::{Condition, DatabaseStatistics as Figures, DatabaseStatus as Stand, LogicalDb};
+use docdb_ipc::{
+    DatabaseStatistics, DatabaseStatus, MaintenanceRun, Reply, ServerStatistics, Statistics,
+};
+use docdb_scheduler::{DatabaseStats, SchedulerStats};
+
+use super::tally::{Tally, micros};
+use crate::shared::Shared;
+
+/// The figures of one database, and those of the server.
+pub(super) fn of_database(database: &LogicalDb, shared: &Shared) -> Reply {
+    let scheduled = shared.scheduler.stats();
+    let mut sum = Sum::default();
+    let figures = database.statistics();
+    sum.add(
+        &figures,
+        scheduled
+            .databases
+            .iter()
+            .find(|of| of.database == database.id()),
+    );
+    let statistics = DatabaseStatistics {
+        id: database.id().get(),
+        name: database.name().as_str().to_owned(),
+        status: Some(status_of(figures.condition)),
+        last_transaction: Some(figures.last_transaction.get()),
+        recovery_us: Some(micros(figures.recovery)),
+        ..sum.statistics(shared)
+    };
+    reply(shared, &scheduled, statistics)
+}
+
+/// The figures of the server, and the sum over all open databases.
+pub(super) fn of_server(shared: &Shared) -> Reply {
+    let scheduled = shared.scheduler.stats();
+    let mut sum = Sum::default();
+    for database in shared.engine.open_handles() {
+        let queue = scheduled
+            .databases
+            .iter()
+            .find(|of| of.database == database.id());
+        sum.add(&database.statistics(), queue);
+    }
+    let statistics = sum.statistics(shared);
+    reply(shared, &scheduled, statistics)
+}
+
+fn reply(shared: &Shared, scheduled: &SchedulerStats, database: DatabaseStatistics) -> Reply {
+    let engine = shared.engine.statistics();
+    let impaired = shared
+        .engine
+        .list_databases()
+        .iter()
+        .filter(|info| is_impaired(&info.status))
+        .count();
+    let counters = &shared.counters;
+    let server = ServerStatistics {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        uptime_ms: u64::try_from(shared.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        fsync_mode: engine.fsync,
+        databases: engine.databases,
+        databases_active: engine.open,
+        databases_impaired: Some(impaired as u64),
+        memory_used_bytes: Some(engine.memory_bytes),
+        memory_cap_bytes: Some(engine.memory_cap_bytes),
+        workers: Some(scheduled.workers_alive as u64),
+        workers_busy: Some(
+            (scheduled
+                .workers_alive
+                .saturating_sub(scheduled.workers_idle)) as u64,
+        ),
+        connections: Some(counters.connections.get()),
+        requests: Some(counters.requests.get()),
+        errors: Some(counters.errors.get()),
+        bytes_in: Some(counters.bytes_in.get()),
+        bytes_out: Some(counters.bytes_out.get()),
+        cursors: Some(counters.cursors.get()),
+    };
+    Reply::Statistics(Box::new(Statistics { server, database }))
+}
+
+/// Where a database stands, as it is listed.
+pub(super) const fn status(stand: &Stand) -> DatabaseStatus {
+    match stand {
+        Stand::Closed => DatabaseStatus::Closed,
+        Stand::Opening => DatabaseStatus::Opening,
+        Stand::Open(condition) => status_of(*condition),
+        Stand::Closing => DatabaseStatus::Closing,
+        Stand::Failed(_) => DatabaseStatus::Failed,
+        Stand::Dropping => DatabaseStatus::Dropping,
+    }
+}
+
+const fn status_of(condition: Condition) -> DatabaseStatus {
+    match condition {
+        Condition::Serving => DatabaseStatus::Active,
+        Condition::ReadOnly => DatabaseStatus::ReadOnly,
+        Condition::Degraded => DatabaseStatus::Degraded,
+        Condition::Closed => DatabaseStatus::Closed,
+    }
+}
+
+const fn is_impaired(stand: &Stand) -> bool {
+    matches!(
+        status(stand),
+        DatabaseStatus::ReadOnly | DatabaseStatus::Degraded | DatabaseStatus::Failed
+    )
+}
+
+/// The figures of databases, added up.
+#[derive(Debug, Default)]
+struct Sum {
+    documents: u64,
+    tombstones: u64,
+    collections: u64,
+    log_bytes: u64,
+    log_segments: u64,
+    data_bytes: u64,
+    data_files: u64,
+    dead_bytes: u64,
+    committed: u64,
+    memory_bytes: u64,
+    memory_cap_bytes: u64,
+    index_bytes: u64,
+    snapshots: u64,
+    queued: u64,
+    batches: u64,
+    batch_size: Tally,
+    sync_latency_us: Tally,
+    queue_wait_us: Tally,
+    last_checkpoint: Option<u64>,
+}
+
+impl Sum {
+    fn add(&mut self, of: &Figures, queue: Option<&DatabaseStats>) {
+        self.documents += of.documents;
+        self.tombstones += of.tombstones;
+        self.collections += of.collections;
+        self.log_bytes += of.log_bytes;
+        self.log_segments += of.log.segments;
+        self.data_bytes += of.data_bytes;
+        self.data_files += of.data_files;
+        self.dead_bytes += of.data_bytes.saturating_sub(of.live_bytes);
+        self.committed += of.committed;
+        self.memory_bytes += of.memory_bytes;
+        self.memory_cap_bytes += of.memory_cap_bytes;
+        self.index_bytes += of.index_bytes;
+        self.snapshots += of.snapshots;
+        self.queued += of.queued;
+        self.batches += of.log.batches;
+        let (batches, syncs) = (&of.log.batch_records, &of.log.sync_latency_us);
+        self.batch_size
+            .add(batches.buckets(), batches.sum() as f64, batches.max());
+        self.sync_latency_us
+            .add(syncs.buckets(), syncs.sum() as f64, syncs.max());
+        let checkpoint = of.last_checkpoint.map(|at| at.as_millis());
+        let checkpoint = checkpoint.and_then(|at| u64::try_from(at).ok());
+        self.last_checkpoint = self.last_checkpoint.max(checkpoint);
+        if let Some(queue) = queue {
+            self.queued += queue.queued as u64;
+            self.queue_wait_us.add_waits(&queue.waits);
+        }
+    }
+
+    fn statistics(&self, shared: &Shared) -> DatabaseStatistics {
+        let syncs = self.sync_latency_us.distribution();
+        DatabaseStatistics {
+            fsync_mode: shared.options.engine.fsync,
+            documents: self.documents,
+            tombstones: Some(self.tombstones),
+            collections: Some(self.collections),
+            log_bytes: Some(self.log_bytes),
+            log_segments: Some(self.log_segments),
+            data_bytes: Some(self.data_bytes),
+            data_files: Some(self.data_files),
+            dead_bytes: Some(self.dead_bytes),
+            transactions_committed: Some(self.committed),
+            memory_used_bytes: Some(self.memory_bytes),
+            memory_cap_bytes: Some(self.memory_cap_bytes),
+            index_bytes: Some(self.index_bytes),
+            snapshots: Some(self.snapshots),
+            queue_depth: Some(self.queued),
+            queue_capacity: Some(shared.options.scheduler.queue_depth as u64),
+            batches: Some(self.batches),
+            syncs: Some(syncs.count),
+            batch_size: Some(self.batch_size.distribution()),
+            sync_latency_us: Some(syncs),
+            queue_wait_us: Some(self.queue_wait_us.distribution()),
+            last_checkpoint: self.last_checkpoint.map(|finished_at_ms| MaintenanceRun {
+                finished_at_ms,
+                ..MaintenanceRun::default()
+            }),
+            ..DatabaseStatistics::default()
+        }
+    }
+}

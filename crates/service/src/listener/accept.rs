@@ -1,0 +1,89 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use docdb_ipc::Response;
+use docdb_types::{Code, Error};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{UnixListener, UnixStream};
+use tokio_util::codec::Encoder;
+
+use super::SocketFile;
+use crate::session::Session;
+use crate::shared::Shared;
+use crate::shutdown::Phase;
+
+/// Pause after the system refused a connection: it is out of something, and trying again at once
+/// would only use up a core.
+const REFUSED_PAUSE: Duration = Duration::from_millis(50);
+
+/// Accepts connections until the service drains, and then removes the socket.
+pub(crate) async fn accept(shared: Arc<Shared>, listener: UnixListener, file: SocketFile) {
+    let mut phases = shared.phase.subscribe();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            _ = phases.wait_for(|phase| *phase > Phase::Serving) => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) if has_room(&shared) => serve(&shared, stream),
+            Ok((stream, _)) => refuse(&shared, &stream),
+            Err(error) => {
+                tracing::warn!(%error, "a connection cannot be accepted");
+                tokio::time::sleep(REFUSED_PAUSE).await;
+            }
+        }
+    }
+    // ORDER: as long as somebody listens, no other server takes the path for its own.
+    file.remove();
+    drop(listener);
+}
+
+/// Serves a connection beside all others.
+pub(crate) fn serve<S>(shared: &Arc<Shared>, stream: S)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let open = Open::new(shared);
+    let session = Session::new(stream, Arc::clone(shared));
+    shared.tasks.spawn(async move {
+        session.run().await;
+        drop(open);
+    });
+}
+
+fn has_room(shared: &Shared) -> bool {
+    shared.counters.connections.get() < shared.options.max_connections as u64
+}
+
+/// Tells a client why it is not served. One that does not take it at once is not waited for.
+fn refuse(shared: &Shared, stream: &UnixStream) {
+    shared.counters.connections_refused.add(1);
+    let most = shared.options.max_connections;
+    let reason = format!("{most} connections are open, which is all that are allowed");
+    let response = Response {
+        id: None,
+        result: Err(Error::new(Code::QueueFull, reason)),
+    };
+    let mut frame = BytesMut::new();
+    if shared.codec.clone().encode(response, &mut frame).is_ok() {
+        let _ = stream.try_write(&frame);
+    }
+}
+
+/// An open connection, in the count of them.
+struct Open(Arc<Shared>);
+
+impl Open {
+    fn new(shared: &Arc<Shared>) -> Self {
+        shared.counters.connections.add(1);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.counters.connections.subtract(1);
+    }
+}

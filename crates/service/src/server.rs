@@ -1,0 +1,134 @@
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use docdb_engine::{Engine, Host};
+use docdb_ipc::{FrameLimit, ServerCodec};
+use docdb_scheduler::Scheduler;
+use docdb_types::{Code, Error};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+use crate::counters::Counters;
+use crate::error::StartError;
+use crate::listener::{SocketFile, accept, serve};
+use crate::options::ServiceOptions;
+use crate::shared::Shared;
+use crate::shutdown::{Phase, ShutdownReport, shut_down};
+
+/// Starts services.
+#[derive(Debug, Clone, Copy)]
+pub struct Service;
+
+/// A service that accepts connections. Dropping it cuts them all, without closing the databases:
+/// nothing that was acknowledged is lost, and the next start has the more to recover.
+#[derive(Debug)]
+#[must_use = "a service that is dropped serves nobody"]
+pub struct RunningService {
+    shared: Arc<Shared>,
+}
+
+impl Service {
+    /// Opens the data directory and serves it, inside the runtime of the caller: a multi-threaded
+    /// one, such as [`runtime`](crate::runtime) makes.
+    ///
+    /// # Errors
+    /// [`StartError`]. Nothing runs then, and what is at the socket's path is left as it is.
+    pub async fn start(options: ServiceOptions) -> Result<RunningService, StartError> {
+        let nonzero = [
+            ("max_connections", options.max_connections),
+            ("max_frame_bytes", options.max_frame_bytes.unwrap_or(1)),
+            ("max_requests_in_flight", options.max_requests_in_flight),
+            ("max_cursors", options.max_cursors),
+        ];
+        if let Some((option, _)) = nonzero.into_iter().find(|(_, value)| *value == 0) {
+            return Err(StartError::ZeroOption { option });
+        }
+        let codec = ServerCodec::new(options.engine.limits);
+        let codec = match options.max_frame_bytes {
+            Some(bytes) => codec.with_frame_limit(FrameLimit::new(bytes)),
+            None => codec,
+        };
+        // ORDER: the directory is locked first. Who does not own it touches no socket.
+        let engine = open_engine(&options).await?;
+        let socket = match &options.socket_path {
+            Some(path) => Some(SocketFile::listen(path, options.socket_mode).await?),
+            None => None,
+        };
+        let shared = Arc::new(Shared {
+            engine,
+            scheduler: Scheduler::start(options.scheduler.clone())?,
+            codec,
+            counters: Counters::default(),
+            phase: watch::Sender::new(Phase::Serving),
+            tasks: TaskTracker::new(),
+            started: Instant::now(),
+            options,
+        });
+        if let Some((listener, file)) = socket {
+            shared
+                .tasks
+                .spawn(accept(Arc::clone(&shared), listener, file));
+        }
+        Ok(RunningService { shared })
+    }
+}
+
+async fn open_engine(options: &ServiceOptions) -> Result<Arc<Engine>, Error> {
+    let options = options.engine.clone();
+    let opened = tokio::task::spawn_blocking(move || Engine::open(Host::real(), options)).await;
+    match opened {
+        Ok(engine) => engine.map(Arc::new),
+        Err(panic) => Err(Error::new(Code::Internal, format!("cannot open: {panic}"))),
+    }
+}
+
+impl RunningService {
+    /// Serves one more connection, which the caller brings.
+    pub fn serve<S>(&self, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        serve(&self.shared, stream);
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn socket_path(&self) -> Option<&Path> {
+        self.shared.options.socket_path.as_deref()
+    }
+
+    /// What it was started with.
+    #[must_use]
+    pub fn options(&self) -> &ServiceOptions {
+        &self.shared.options
+    }
+
+    /// Connections that are open.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.shared.counters.connections.get()
+    }
+
+    /// The databases, for a program that has the service inside.
+    #[must_use]
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.shared.engine
+    }
+
+    /// Stops: takes in nothing more, answers what was taken in, closes the databases. The phases
+    /// and how long they may take are in [`DrainDeadlines`](crate::DrainDeadlines).
+    ///
+    /// # Durability
+    /// Nothing acknowledged is lost, however this ends.
+    pub async fn shutdown(self) -> ShutdownReport {
+        shut_down(&self.shared).await
+    }
+}
+
+impl Drop for RunningService {
+    fn drop(&mut self) {
+        self.shared.phase.send_replace(Phase::Cutting);
+    }
+}

@@ -1,0 +1,246 @@
+//! From frames to requests that run.
+
+use docdb_ipc::{Command, Hello, PROTOCOL_VERSION, Reply, Request, RequestId, ServerHello};
+use docdb_scheduler::Admission;
+use docdb_types::{Code, DatabaseId, Effect, Error};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::oneshot;
+use tokio_util::codec::Decoder;
+
+use super::connection::Session;
+use super::event::{Source, Tag};
+use super::order::{Access, Begin, Scope};
+use crate::dispatch::{Awaited, Begun, CatalogTask, Question, Task};
+use crate::job::{Job, refused, stopping};
+use crate::lead::Leading;
+
+/// What a worker answers through, and where the session waits for it.
+pub(super) type Channel = (oneshot::Sender<Awaited>, oneshot::Receiver<Awaited>);
+
+/// A request in its place in the order.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    id: RequestId,
+    work: Work,
+}
+
+/// What a request sets in motion.
+#[derive(Debug)]
+enum Work {
+    Ask(DatabaseId, Question),
+    Catalog(CatalogTask),
+    Checkpoint(DatabaseId),
+    Close(DatabaseId),
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
+    /// Takes in the requests that have arrived whole. Returns whether there were any.
+    pub(super) fn decode(&mut self) -> bool {
+        let mut has_taken = false;
+        while self.has_room() {
+            match self.codec.decode(&mut self.input) {
+                Ok(None) => break,
+                Ok(Some(Ok(request))) => self.arrive(request),
+                Ok(Some(Err(refused))) => {
+                    self.respond(refused.id, Err(refused.error));
+                    if refused.id.is_none() {
+                        self.stop_reading();
+                    }
+                }
+                Err(error) => {
+                    // Where the next frame begins is not known.
+                    let error = Error::from(error).with_effect(Effect::NotApplied);
+                    self.respond(None, Err(error));
+                    self.stop_reading();
+                }
+            }
+            self.frame_taken();
+            has_taken = true;
+        }
+        has_taken
+    }
+
+    fn arrive(&mut self, request: Request) {
+        let Request { id, command } = request;
+        if self.phase > crate::shutdown::Phase::Serving {
+            return self.respond(Some(id), Err(stopping()));
+        }
+        if !self.in_flight.insert(id) {
+            let reason = "a request of this id has not been answered yet";
+            return self.respond(Some(id), Err(Error::new(Code::InvalidRequestId, reason)));
+        }
+        let (scope, work) = match command {
+            Command::Hello(hello) => {
+                let answer = self.hello(&hello);
+                return self.answer_at_once(id, answer);
+            }
+            Command::Ping => return self.answer_at_once(id, Reply::Pong),
+            Command::CloseCursor { cursor } => {
+                self.cursors.close(cursor);
+                return self.answer_at_once(id, Reply::CursorClosed);
+            }
+            Command::Execute(execute) => Work::ask(execute.database, Question::Execute(execute)),
+            Command::Scan(scan) => {
+                Work::ask(scan.database, Question::Scan(scan, self.cursors.clone()))
+            }
+            Command::Count {
+                database,
+                collection,
+            } => Work::ask(database, Question::Count(collection)),
+            Command::CreateCollection {
+                database,
+                collection,
+            } => Work::ask(database, Question::CreateCollection(collection)),
+            Command::DeleteCollection {
+                database,
+                collection,
+            } => Work::ask(database, Question::DeleteCollection(collection)),
+            Command::ListCollections { database } => Work::ask(database, Question::ListCollections),
+            Command::Statistics {
+                database: Some(database),
+            } => Work::ask(database, Question::Statistics),
+            Command::Checkpoint { database } => (
+                Scope::Database(database, Access::Alone),
+                Work::Checkpoint(database),
+            ),
+            Command::CloseDatabase { database } => (Scope::Connection, Work::Close(database)),
+            Command::OpenDatabase { name, create } => (
+                Scope::Connection,
+                Work::Catalog(CatalogTask::Open { name, create }),
+            ),
+            Command::DropDatabase { name } => {
+                (Scope::Connection, Work::Catalog(CatalogTask::Drop { name }))
+            }
+            Command::ListDatabases => (Scope::Connection, Work::Catalog(CatalogTask::List)),
+            Command::Statistics { database: None } => {
+                (Scope::Connection, Work::Catalog(CatalogTask::Statistics))
+            }
+        };
+        self.order.arrive(scope, Waiting { id, work });
+    }
+
+    /// Answers a request that takes no part in the order.
+    fn answer_at_once(&mut self, id: RequestId, reply: Reply) {
+        self.in_flight.remove(&id);
+        self.respond(Some(id), Ok(reply));
+    }
+
+    /// Begins every request whose turn it is.
+    pub(super) fn begin_ready(&mut self) {
+        while let Some(Begin {
+            scope,
+            request: Waiting { id, work },
+            is_alone,
+        }) = self.order.next()
+        {
+            let tag = Tag { id, scope };
+            match work {
+                Work::Ask(database, question) if self.opened.contains(&database) => {
+                    self.admit(
+                        tag,
+                        Task {
+                            database,
+                            question,
+                            is_alone,
+                        },
+                    );
+                }
+                Work::Checkpoint(database) if self.opened.contains(&database) => {
+                    self.begin_catalog(tag, CatalogTask::Checkpoint { database });
+                }
+                Work::Close(database) if self.opened.contains(&database) => {
+                    self.forget(database);
+                    self.answer(tag, Ok(Reply::DatabaseClosed));
+                }
+                Work::Catalog(task) => self.begin_catalog(tag, task),
+                Work::Ask(database, _) | Work::Checkpoint(database) | Work::Close(database) => {
+                    let reason = format!("database {database} is not open on this connection");
+                    self.answer(tag, Err(Error::new(Code::DbNotOpen, reason)));
+                    self.order.forget(database);
+                }
+            }
+        }
+    }
+
+    /// Runs a task here, where the scheduler has a place for it, or leaves it to a worker.
+    fn admit(&mut self, tag: Tag, task: Task) {
+        let (begun, answer) = self.spare.take().unwrap_or_else(oneshot::channel);
+        let (database, cost) = (task.database, task.cost(&self.shared));
+        let job = Job {
+            task,
+            shared: self.shared.clone(),
+            begun,
+        };
+        match self.shared.scheduler.admit(database, cost, job) {
+            Ok(Admission::Inline(permit, job)) => {
+                let Job { task, begun, .. } = job;
+                self.spare = Some((begun, answer));
+                let Begun { awaited, lead } = task.begin_isolated(&self.shared);
+                self.order.placed(tag.scope);
+                if let Some(lead) = lead {
+                    self.lead(Leading { lead, permit });
+                }
+                match awaited.try_take() {
+                    Ok(answer) => self.answer(tag, answer),
+                    Err(awaited) => self.placed.push((tag, awaited)),
+                }
+            }
+            Ok(Admission::Queued) => self.events.push(Source::Worker(tag, answer)),
+            Err(refusal) => self.answer(tag, Err(refused(refusal.why))),
+        }
+    }
+
+    /// Takes up the duty to commit, or leaves it to a task where another database's is waiting.
+    fn lead(&mut self, leading: Leading) {
+        match &self.leading {
+            None => self.leading = Some(leading),
+            Some(_) => leading.leave(&self.shared.tasks),
+        }
+    }
+
+    fn begin_catalog(&mut self, tag: Tag, task: CatalogTask) {
+        let shared = self.shared.clone();
+        let done = tokio::task::spawn_blocking(move || task.run(&shared));
+        self.events.push(Source::Catalog(tag, done));
+    }
+
+    /// Forgets a database that this connection has closed or dropped.
+    pub(super) fn forget(&mut self, database: DatabaseId) {
+        self.opened.remove(&database);
+        self.order.forget(database);
+        self.cursors.close_all_of(database);
+    }
+
+    /// Answers every request that has not begun: there is no time left for them.
+    pub(super) fn refuse_waiting(&mut self) {
+        for waiting in self.order.take_waiting() {
+            self.in_flight.remove(&waiting.id);
+            self.respond(Some(waiting.id), Err(stopping()));
+        }
+    }
+
+    fn hello(&self, hello: &Hello) -> Reply {
+        tracing::debug!(
+            client = hello.client_name,
+            protocol = hello.protocol_version,
+            "a client introduced itself"
+        );
+        let engine = &self.shared.options.engine;
+        Reply::Hello(ServerHello {
+            protocol_version: PROTOCOL_VERSION,
+            server_version: env!("CARGO_PKG_VERSION").to_owned(),
+            fsync_mode: engine.fsync,
+            limits: engine.limits,
+            frame_limit: self.codec.frame_limit(),
+        })
+    }
+}
+
+impl Work {
+    fn ask(database: DatabaseId, question: Question) -> (Scope, Self) {
+        (
+            Scope::Database(database, question.access()),
+            Self::Ask(database, question),
+        )
+    }
+}

@@ -1,0 +1,27 @@
+use std::sync::Arc;
+use std::time::Instant;
+
+use docdb_engine::Engine;
+use docdb_ipc::ServerCodec;
+use docdb_scheduler::Scheduler;
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+use crate::counters::Counters;
+use crate::job::Job;
+use crate::options::ServiceOptions;
+use crate::shutdown::Phase;
+
+/// What all connections share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) scheduler: Arc<Scheduler<Job>>,
+    pub(crate) options: ServiceOptions,
+    pub(crate) codec: ServerCodec,
+    pub(crate) counters: Counters,
+    pub(crate) phase: watch::Sender<Phase>,
+    /// The sessions, and the commits that go on beside them.
+    pub(crate) tasks: TaskTracker,
+    pub(crate) started: Instant,
+}

@@ -1,0 +1,225 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use docdb_ipc::{Command, Reply};
+use docdb_types::{Code, DatabaseName, Effect};
+
+use super::harness::{Client, Harness, create, execute, read, upsert};
+
+/// What a writer was told until its connection ended.
+struct Diary {
+    acknowledged: Vec<u64>,
+    refused: Vec<Code>,
+    unanswered: usize,
+}
+
+/// Writes, sixteen requests at a time, until told to stop or cut off.
+async fn write(
+    mut client: Client,
+    db: docdb_types::DatabaseId,
+    base: u64,
+    stop: Arc<AtomicBool>,
+) -> Diary {
+    let mut diary = Diary {
+        acknowledged: Vec::new(),
+        refused: Vec::new(),
+        unanswered: 0,
+    };
+    let mut number = base;
+    let mut under_way = std::collections::HashMap::new();
+    'writing: while !stop.load(Ordering::Relaxed) {
+        while under_way.len() < 16 {
+            number += 1;
+            let id = client.feed(execute(db, vec![create(number, "1")])).await;
+            under_way.insert(id, number);
+        }
+        let flushed = futures_util::SinkExt::<docdb_ipc::Request>::flush(&mut client.frames).await;
+        if flushed.is_err() {
+            break;
+        }
+        while !under_way.is_empty() {
+            let Some(response) = client.receive().await else {
+                break 'writing;
+            };
+            let Some(id) = response.id else {
+                break 'writing;
+            };
+            let number = under_way.remove(&id).unwrap();
+            match response.result {
+                Ok(Reply::Results(results)) => match &results[0] {
+                    Ok(_) => diary.acknowledged.push(number),
+                    Err(error) => diary.refused.push(error.code()),
+                },
+                Ok(other) => panic!("{other:?}"),
+                Err(error) => {
+                    assert_eq!(error.effect(), Effect::NotApplied);
+                    diary.refused.push(error.code());
+                }
+            }
+        }
+    }
+    // What was sent and is not answered can only have been sent into the end.
+    while let Some(response) = client.receive().await {
+        if let Some(number) = response.id.and_then(|id| under_way.remove(&id))
+            && response
+                .result
+                .is_ok_and(|reply| matches!(reply, Reply::Results(results) if results[0].is_ok()))
+        {
+            diary.acknowledged.push(number);
+        }
+    }
+    diary.unanswered = under_way.len();
+    diary
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn a_stop_under_load_is_quick_and_loses_nothing_acknowledged() {
+    let harness = Harness::start().await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut writers = Vec::new();
+    for writer in 0..8_u64 {
+        let (client, db) = harness.client_of(&format!("db{}", writer % 3)).await;
+        writers.push(tokio::spawn(write(
+            client,
+            db,
+            writer * 1_000_000,
+            Arc::clone(&stop),
+        )));
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let begun = Instant::now();
+    let harness = harness.restart().await;
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
+    let mut all_acknowledged = 0;
+    for (writer, diary) in writers.into_iter().enumerate() {
+        let diary = diary.await.unwrap();
+        assert!(
+            diary.refused.iter().all(|code| *code == Code::PoolStopped),
+            "{:?}",
+            diary.refused
+        );
+        let (mut client, db) = harness.client_of(&format!("db{}", writer % 3)).await;
+        for numbers in diary.acknowledged.chunks(1000) {
+            let found = client
+                .execute(db, numbers.iter().copied().map(read).collect())
+                .await;
+            assert!(
+                found.iter().all(Result::is_ok),
+                "an acknowledged write is gone"
+            );
+        }
+        all_acknowledged += diary.acknowledged.len();
+    }
+    assert!(all_acknowledged > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn everything_sent_before_a_stop_is_answered() {
+    let harness = Harness::start_with(|options| {
+        options.scheduler.worker_count = 1;
+        options.scheduler.queue_depth = 1000;
+    })
+    .await;
+    let mut clients = Vec::new();
+    for name in ["a", "b", "c"] {
+        let (mut client, db) = harness.client_of(name).await;
+        for number in 1..=100 {
+            client.feed(execute(db, vec![create(number, "1")])).await;
+        }
+        client.flush().await;
+        clients.push(client);
+    }
+    let stopping = tokio::spawn(harness.stop());
+    for client in &mut clients {
+        let mut answers = 0;
+        while let Some(response) = client.receive().await {
+            if let Err(error) = response.result {
+                assert_eq!(error.code(), Code::PoolStopped);
+            }
+            answers += 1;
+        }
+        assert_eq!(answers, 100);
+    }
+    let (_directory, report) = stopping.await.unwrap();
+    assert!(report.is_clean(), "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn an_idle_connection_does_not_hold_up_a_stop() {
+    let harness = Harness::start().await;
+    let mut idle = harness.connect().await;
+    assert!(idle.call(Command::Ping).await.is_ok());
+    let (_directory, report) = harness.stop().await;
+    assert!(report.is_clean(), "{report:?}");
+    assert!(report.took < Duration::from_secs(2), "{report:?}");
+    assert!(idle.receive().await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn a_client_that_takes_no_answers_is_cut_at_the_deadline_of_a_stop() {
+    let harness = Harness::start_with(|options| {
+        options.drain.queues = Duration::from_millis(100);
+        options.drain.requests = Duration::from_millis(300);
+    })
+    .await;
+    let (mut client, db) = harness.client_of("a").await;
+    client
+        .one(db, create(1, &super::harness::string_of(8 * 1024 * 1024)))
+        .await
+        .unwrap();
+    client.send(execute(db, vec![read(1)])).await;
+    let begun = Instant::now();
+    while harness.service.engine().database(db).is_err() && begun.elapsed() < Duration::from_secs(1)
+    {
+    }
+    let (_directory, report) = harness.stop().await;
+    assert_eq!(report.connections_cut, 1);
+    assert!(report.closed.is_ok(), "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn drops_and_closes_under_load_answer_everybody() {
+    let harness = Harness::start().await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut writers = Vec::new();
+    for writer in 0..8_u64 {
+        let (client, db) = harness.client_of("a").await;
+        writers.push(tokio::spawn(write(
+            client,
+            db,
+            writer * 1_000_000,
+            Arc::clone(&stop),
+        )));
+    }
+    let mut other = harness.connect().await;
+    for _ in 0..5 {
+        let db = other.open("a").await;
+        other.one(db, upsert(1, "1")).await.unwrap();
+        other
+            .call(Command::CloseDatabase { database: db })
+            .await
+            .unwrap();
+        let name = DatabaseName::new("a").unwrap();
+        other.call(Command::DropDatabase { name }).await.unwrap();
+    }
+    stop.store(true, Ordering::Relaxed);
+    drop(other);
+    let mut refused = 0;
+    let mut ends = Vec::new();
+    let (_directory, report) = harness.stop().await;
+    for writer in writers {
+        let diary = writer.await.unwrap();
+        assert_eq!(diary.unanswered, 0);
+        refused += diary.refused.len();
+        ends.extend(diary.refused);
+    }
+    assert!(report.is_clean(), "{report:?}");
+    assert!(refused > 0);
+    let expected = [Code::DbNotFound, Code::DbNotActive, Code::PoolStopped];
+    assert!(ends.iter().all(|code| expected.contains(code)), "{ends:?}");
+}

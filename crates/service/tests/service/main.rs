@@ -1,0 +1,18 @@
+//! The promises of a service, each on a real socket.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that fails here has failed"
+)]
+
+mod collections;
+mod drain;
+mod execute;
+mod harness;
+mod hostile;
+mod order;
+mod scan;
+mod socket;
+mod statistics;
