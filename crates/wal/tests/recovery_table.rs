@@ -1,4 +1,4 @@
-//! The decisions of recovery, one test for each row of the table in `docs/ondisk_format_log.md`.
+//! The decisions of recovery, one test for each row of the table in `docs/ondisk_format.md`.
 
 #![expect(
     clippy::unwrap_used,

@@ -24,8 +24,9 @@ use crate::options::DatabaseOptions;
 use crate::pool::{MemoryShare, Signals};
 use crate::trouble;
 
-/// Ids that are left out after every open. Transactions that were shown and that a crash then took
-/// back (`interval` and `none` mode) had ids below it, so that no id is ever used twice.
+/// Ids that are left out when a database that has been written to is opened. Transactions that were
+/// shown and that a crash then took back (`interval` and `none` mode) had ids below it, so that no
+/// id is used twice.
 const TRANSACTION_GAP: u64 = 1 << 20;
 /// Changes that recovery applies at once.
 const CHANGES_AT_ONCE: usize = 4096;
@@ -86,7 +87,7 @@ impl LogicalDb {
         note(&identity, &recovery, &salvaged);
         remove_orphans(&home, &manifest)?;
         let last = recovery.last_transaction.max(manifest.last_transaction);
-        let next = TransactionId::new(last.get().saturating_add(TRANSACTION_GAP));
+        let next = first_unused(last);
         let manifest_covered = manifest.covered.get();
         let database = Self {
             log: log.reader(),
@@ -178,6 +179,14 @@ fn wal_options(options: &DatabaseOptions) -> WalOptions {
         drop_cache_before_read: true,
         accept_loss: false,
     }
+}
+
+/// The transaction behind which new ones are counted.
+fn first_unused(last: TransactionId) -> TransactionId {
+    if last == TransactionId::ZERO {
+        return last;
+    }
+    TransactionId::new(last.get().saturating_add(TRANSACTION_GAP))
 }
 
 /// The manifest, or what the data files say where it is damaged.

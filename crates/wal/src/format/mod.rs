@@ -1,4 +1,4 @@
-//! The bytes of the log: segment header, batch header, record. `docs/ondisk_format_log.md` has the
+//! The bytes of the log: segment header, batch header, record. `docs/ondisk_format.md` has the
 //! diagrams.
 
 mod batch_header;
