@@ -1,0 +1,173 @@
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::{Mix, Span};
+
+/// A configuration file as it is written, in JSON or YAML.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigFile {
+    /// The databases.
+    #[serde(default)]
+    pub databases: Vec<FileDatabase>,
+    /// How the load changes over time.
+    pub workload_profile: Option<FileProfile>,
+    /// The run as a whole.
+    #[serde(default)]
+    pub test: FileTest,
+}
+
+/// One database of a file.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileDatabase {
+    /// Its name.
+    pub name: String,
+    /// Its workers.
+    pub workers: Option<usize>,
+    /// Size of its documents in bytes.
+    pub doc_size: Option<usize>,
+    /// Its ids are 1 to this.
+    pub doc_count: Option<u64>,
+    /// Its own mix, also within phases.
+    pub crud: Option<Crud>,
+    /// Where its log files are.
+    pub wal_dir: Option<PathBuf>,
+}
+
+/// A mix in percent; what is left out is 0.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Crud {
+    /// Reads.
+    #[serde(default)]
+    pub read: u32,
+    /// Creates.
+    #[serde(default)]
+    pub write: u32,
+    /// Updates.
+    #[serde(default)]
+    pub update: u32,
+    /// Deletes.
+    #[serde(default)]
+    pub delete: u32,
+}
+
+impl From<Crud> for Mix {
+    fn from(crud: Crud) -> Self {
+        Self {
+            read: crud.read,
+            write: crud.write,
+            update: crud.update,
+            delete: crud.delete,
+        }
+    }
+}
+
+/// How the load changes over time.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileProfile {
+    /// The phases, in order, not overlapping.
+    pub phases: Vec<FilePhase>,
+}
+
+/// One phase.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FilePhase {
+    /// Its name.
+    pub name: String,
+    /// When it begins, from the beginning of the run; right behind the phase before it if left out.
+    pub start_time: Option<Span>,
+    /// How long it lasts.
+    pub duration: Span,
+    /// Workers in all, dealt to the databases in turn; the databases' own if left out.
+    pub workers: Option<usize>,
+    /// Its mix.
+    pub crud: Option<Crud>,
+    /// Its mix, when it changes.
+    pub crud_transition: Option<FileTransition>,
+    /// Operations per second in all; 0 or left out: as without the phase.
+    pub operation_rate: Option<f64>,
+}
+
+/// A mix that changes linearly over a phase.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileTransition {
+    /// At the beginning of the phase.
+    pub start: Crud,
+    /// At its end.
+    pub end: Crud,
+}
+
+/// The run as a whole.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileTest {
+    /// How long it takes.
+    pub duration: Option<Span>,
+    /// Unix socket of the server.
+    pub socket: Option<PathBuf>,
+    /// Time between two samples.
+    pub metrics_interval: Option<Span>,
+    /// Name of the file of results.
+    pub output: Option<PathBuf>,
+    /// Whether CSV files are written too.
+    pub csv_output: Option<bool>,
+    /// Seed of the random choices.
+    pub seed: Option<u64>,
+}
+
+/// Why a configuration file cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigFileError {
+    /// It cannot be read.
+    #[error("cannot read {}: {cause}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// It is neither JSON nor YAML, or has a key or value that is not known.
+    #[error("{}: {reason}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        reason: String,
+    },
+}
+
+impl ConfigFile {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`ConfigFileError`].
+    pub fn read(path: &Path) -> Result<Self, ConfigFileError> {
+        let text = std::fs::read_to_string(path).map_err(|cause| ConfigFileError::Unreadable {
+            path: path.to_owned(),
+            cause,
+        })?;
+        Self::parse(&text).map_err(|reason| ConfigFileError::Malformed {
+            path: path.to_owned(),
+            reason,
+        })
+    }
+
+    /// Reads a text: JSON when it begins as an object does, YAML otherwise.
+    ///
+    /// # Errors
+    /// What is wrong with it, and where.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.trim_start().starts_with('{') {
+            serde_json::from_str(text).map_err(|error| error.to_string())
+        } else {
+            serde_saphyr::from_str(text).map_err(|error| error.to_string())
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! A server that says what a test wants it to say.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use docdb_ipc::{Command, OpenedDatabase, Reply, Request, Response, ServerCodec, ServerHello};
+use docdb_types::{
+    Action, Change, Code, DatabaseId, DocumentId, Error, FsyncMode, Limits, Operation, Outcome,
+    TransactionId,
+};
+use futures_util::{SinkExt, StreamExt};
+use parking_lot::Mutex;
+use tempfile::TempDir;
+use tokio::net::{UnixListener, UnixStream};
+use tokio_util::codec::Framed;
+
+/// What an operation is answered.
+pub(crate) enum Answer {
+    /// By the operation itself.
+    Result(Result<Outcome, Error>),
+    /// By the request as a whole.
+    Failed(Error),
+}
+
+type Each = Box<dyn Fn(&Operation) -> Answer + Send + Sync>;
+
+/// What a server does.
+pub(crate) struct Script {
+    each: Each,
+    stall: Mutex<Option<Duration>>,
+    reversed: bool,
+    /// Requests until it goes away.
+    left: AtomicUsize,
+    gone: AtomicBool,
+}
+
+impl Script {
+    pub(crate) fn each(each: impl Fn(&Operation) -> Answer + Send + Sync + 'static) -> Self {
+        Self {
+            each: Box::new(each),
+            stall: Mutex::new(None),
+            reversed: false,
+            left: AtomicUsize::new(usize::MAX),
+            gone: AtomicBool::new(false),
+        }
+    }
+
+    /// Keeps documents in memory and answers reads with what `read` makes of them.
+    pub(crate) fn store(
+        read: impl Fn(DocumentId, &[u8]) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Self {
+        let documents = Mutex::new(HashMap::<DocumentId, Bytes>::new());
+        Self::each(move |operation| {
+            let mut documents = documents.lock();
+            let id = operation.action.id().unwrap();
+            let live = documents.contains_key(&id);
+            if live == matches!(operation.action, Action::Create { .. }) {
+                return Answer::Result(Err(refusal(operation)));
+            }
+            let (change, document) = match &operation.action {
+                Action::Create { document, .. } => {
+                    documents.insert(id, document.clone().into_bytes());
+                    (Change::Created, None)
+                }
+                Action::Update { document, .. } => {
+                    documents.insert(id, document.clone().into_bytes());
+                    (Change::Replaced, None)
+                }
+                Action::Delete { .. } => {
+                    documents.remove(&id);
+                    (Change::Deleted, None)
+                }
+                _ => (
+                    Change::Read,
+                    documents.get(&id).map(|text| read(id, text).into()),
+                ),
+            };
+            Answer::Result(Ok(Outcome {
+                id,
+                version: TransactionId::new(1),
+                change,
+                document,
+            }))
+        })
+    }
+
+    /// Takes so long for one answer.
+    pub(crate) fn stalling_once(self, stall: Duration) -> Self {
+        *self.stall.lock() = Some(stall);
+        self
+    }
+
+    /// Answers two requests at a time, the second first, where two have come.
+    pub(crate) fn out_of_order(self) -> Self {
+        Self {
+            reversed: true,
+            ..self
+        }
+    }
+
+    /// Closes everything after so many requests.
+    pub(crate) fn leaving_after(self, requests: usize) -> Self {
+        Self {
+            left: AtomicUsize::new(requests),
+            ..self
+        }
+    }
+
+    fn answer(&self, request: &Request) -> Response {
+        let result = match &request.command {
+            Command::Hello(_) => Ok(Reply::Hello(ServerHello {
+                protocol_version: docdb_ipc::PROTOCOL_VERSION,
+                server_version: "scripted".to_owned(),
+                fsync_mode: FsyncMode::None,
+                limits: Limits::DEFAULT,
+                frame_limit: docdb_ipc::FrameLimit::default(),
+            })),
+            Command::OpenDatabase { .. } => Ok(Reply::DatabaseOpened(OpenedDatabase {
+                id: DatabaseId::new(1),
+                created: true,
+                fsync_mode: FsyncMode::None,
+            })),
+            Command::Execute(execute) => execute
+                .operations
+                .iter()
+                .map(|operation| match (self.each)(operation) {
+                    Answer::Result(result) => Ok(result),
+                    Answer::Failed(error) => Err(error),
+                })
+                .collect::<Result<_, _>>()
+                .map(Reply::Results),
+            _ => Err(Error::new(Code::UnknownOperation, "not in the script")),
+        };
+        Response {
+            id: Some(request.id),
+            result,
+        }
+    }
+
+    async fn serve(self: Arc<Self>, stream: UnixStream) {
+        let mut frames = Framed::new(stream, ServerCodec::new(Limits::DEFAULT));
+        while let Some(Ok(Ok(request))) = frames.next().await {
+            if matches!(request.command, Command::Execute(_)) {
+                let stall = self.stall.lock().take();
+                if let Some(stall) = stall {
+                    tokio::time::sleep(stall).await;
+                }
+                if self.left.fetch_sub(1, Ordering::Relaxed) <= 1 {
+                    self.gone.store(true, Ordering::Relaxed);
+                }
+            }
+            if self.gone.load(Ordering::Relaxed) {
+                return;
+            }
+            let response = self.answer(&request);
+            let second = if self.reversed {
+                let next = tokio::time::timeout(Duration::from_millis(1), frames.next()).await;
+                next.ok().flatten()
+            } else {
+                None
+            };
+            if let Some(Ok(Ok(second))) = second {
+                let second = self.answer(&second);
+                frames.feed(second).await.unwrap();
+            }
+            if frames.send(response).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// What a server says to an operation when documents are just the other way around.
+pub(crate) fn refusal(operation: &Operation) -> Error {
+    match operation.action {
+        Action::Create { .. } => Error::new(Code::DocExists, "is there"),
+        _ => Error::new(Code::DocNotFound, "is not there"),
+    }
+}
+
+/// A success of a delete, whatever was asked.
+pub(crate) fn deleted(operation: &Operation) -> Outcome {
+    Outcome {
+        id: operation.action.id().unwrap(),
+        version: TransactionId::new(1),
+        change: Change::Deleted,
+        document: None,
+    }
+}
+
+/// Serves a script until it is dropped.
+pub(crate) struct Server {
+    directory: TempDir,
+    accepting: tokio::task::JoinHandle<()>,
+}
+
+impl Server {
+    pub(crate) fn start(script: Script) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(directory.path().join("socket")).unwrap();
+        let script = Arc::new(script);
+        let accepting = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(Arc::clone(&script).serve(stream));
+            }
+        });
+        Self {
+            directory,
+            accepting,
+        }
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.directory.path().join("socket")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
