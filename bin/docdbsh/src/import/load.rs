@@ -18,7 +18,7 @@ use crate::request::ImportRequest;
 
 /// Most documents in a request.
 const BATCH_DOCUMENTS: usize = 500;
-/// Bytes of documents behind which a request is sent.
+/// Most bytes of documents in a request that holds more than one.
 const BATCH_BYTES: usize = 1024 * 1024;
 /// Requests that are under way at a time.
 const BATCHES_UNDER_WAY: usize = 4;
@@ -89,6 +89,13 @@ impl<'a> Load<'a> {
         while let Some(item) = source.next()? {
             match item.action {
                 Ok(action) => {
+                    if !self.has_room_for(action.payload_bytes()) {
+                        self.send();
+                        self.bar.set_position(source.consumed());
+                        while self.under_way.len() >= self.most_under_way {
+                            self.settle_oldest().await?;
+                        }
+                    }
                     self.bytes += action.payload_bytes();
                     self.places.push(item.place);
                     self.operations.push(Operation {
@@ -98,15 +105,15 @@ impl<'a> Load<'a> {
                 }
                 Err(error) => self.refuse(item.place, &error),
             }
-            if self.operations.len() >= BATCH_DOCUMENTS || self.bytes >= BATCH_BYTES {
-                self.send();
-                self.bar.set_position(source.consumed());
-                while self.under_way.len() >= self.most_under_way {
-                    self.settle_oldest().await?;
-                }
-            }
         }
         Ok(())
+    }
+
+    /// Whether a document of this length goes into the batch. The first one always does: alone, the
+    /// largest document is not larger than a request may be.
+    const fn has_room_for(&self, bytes: usize) -> bool {
+        self.operations.is_empty()
+            || self.operations.len() < BATCH_DOCUMENTS && self.bytes + bytes <= BATCH_BYTES
     }
 
     fn send(&mut self) {

@@ -7,7 +7,8 @@ mod member;
 mod source;
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
 
 use docdb_client::Database;
 use docdb_types::{CollectionName, Limits};
@@ -15,7 +16,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::answer::Answer;
 use crate::failure::Failure;
-use crate::request::ImportRequest;
+use crate::request::{Form, ImportRequest};
 use crate::session::Streams;
 
 use load::Load;
@@ -40,26 +41,44 @@ pub(crate) async fn import(
     request: &ImportRequest,
     streams: Streams,
 ) -> Result<Answer, Failure> {
-    let reading = |error: &io::Error| Failure::reading(&request.file, error);
-    let (input, length): (Box<dyn BufRead>, u64) = if request.file == "-" {
-        if !streams.input {
+    let path = Path::new(&request.file);
+    if request.form == Form::Exported && request.file != "-" && path.is_file() {
+        verify(request, target.limits)?;
+    }
+    let (input, length): (Box<dyn BufRead>, u64) = match request.file.as_str() {
+        "-" if !streams.input => {
             return Err(Failure::usage(
                 "standard input holds the commands; import from it with -c '.import -'",
             ));
         }
-        (
-            Box::new(BufReader::with_capacity(READ_BYTES, io::stdin())),
-            0,
-        )
-    } else {
-        let file = File::open(&request.file).map_err(|error| reading(&error))?;
-        let length = file.metadata().map_err(|error| reading(&error))?.len();
-        (Box::new(BufReader::with_capacity(READ_BYTES, file)), length)
+        "-" => (buffered(io::stdin()), 0),
+        file => open(file)?,
     };
     let source = Source::open(input, request, target.limits)?;
     Load::new(target, request, progress(streams.progress, length))
         .run(source)
         .await
+}
+
+/// Reads an export once, so that nothing of it is stored when its checksum does not match. A
+/// pipe can be read only once: there the mismatch shows at the end.
+fn verify(request: &ImportRequest, limits: &Limits) -> Result<(), Failure> {
+    let (input, _) = open(&request.file)?;
+    let mut source = Source::open(input, request, limits)?;
+    while source.next()?.is_some() {}
+    Ok(())
+}
+
+/// A file and its length in bytes.
+fn open(path: &str) -> Result<(Box<dyn BufRead>, u64), Failure> {
+    let reading = |error: io::Error| Failure::reading(path, &error);
+    let file = File::open(path).map_err(reading)?;
+    let length = file.metadata().map_err(reading)?.len();
+    Ok((buffered(file), length))
+}
+
+fn buffered(input: impl Read + 'static) -> Box<dyn BufRead> {
+    Box::new(BufReader::with_capacity(READ_BYTES, input))
 }
 
 /// A bar where the length is known, else a counter; nothing where nobody looks.

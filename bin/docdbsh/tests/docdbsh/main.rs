@@ -1,0 +1,11 @@
+//! Transcripts of the shell as a process, against a real service.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that fails here has failed"
+)]
+
+mod answers;
+mod exchange;
+mod harness;
