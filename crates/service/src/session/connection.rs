@@ -3,6 +3,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use docdb_ipc::{RequestId, Response, ServerCodec};
@@ -27,6 +28,8 @@ use crate::shutdown::Phase;
 const OUTPUT_FULL_BYTES: usize = 1024 * 1024;
 /// Room that every read is given, so that requests sent together arrive together.
 const READ_BYTES: usize = 16 * 1024;
+/// How long after the beginning of a drain a connection is looked at for the last time.
+const LAST_LOOK: Duration = Duration::from_millis(10);
 /// Buffers that have grown beyond this are given back when they are empty.
 const KEPT_BUFFER_BYTES: usize = 256 * 1024;
 
@@ -41,7 +44,10 @@ pub(crate) struct Session<S> {
     pub(super) opened: HashSet<DatabaseId>,
     /// Requests that were taken in and are not answered.
     pub(super) in_flight: HashSet<RequestId>,
-    pub(super) events: FuturesUnordered<Source>,
+    /// The answers that are on their way.
+    pub(super) answers: FuturesUnordered<Source>,
+    /// What the session is told whether or not it can take answers.
+    signals: FuturesUnordered<Source>,
     /// Requests that have reached their commit since the session last looked for answers.
     pub(super) placed: Vec<(Tag, Awaited)>,
     /// The commit that falls to this session.
@@ -58,7 +64,9 @@ pub(crate) struct Session<S> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reading {
     On,
-    /// What has arrived already, and no more.
+    /// The service drains: what was sent before that is still looked for.
+    Draining,
+    /// The first look that finds nothing is the last.
     Last,
     Over,
 }
@@ -72,9 +80,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let options = &shared.options;
         let phases = shared.phase.subscribe();
         let phase = *phases.borrow();
-        let events = FuturesUnordered::new();
-        events.push(Source::next_phase(phases));
-        Self {
+        let signals = FuturesUnordered::new();
+        signals.push(Source::next_phase(phases));
+        let mut session = Self {
             stream,
             codec: shared.codec.clone(),
             input: BytesMut::new(),
@@ -82,21 +90,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             order: Order::default(),
             opened: HashSet::new(),
             in_flight: HashSet::new(),
-            events,
+            answers: FuturesUnordered::new(),
+            signals,
             placed: Vec::new(),
             leading: None,
             cursors: Arc::new(Cursors::new(options.max_cursors, options.deadlines.cursor)),
             spare: None,
             phase,
-            reading: if phase == Phase::Serving {
-                Reading::On
-            } else {
-                Reading::Last
-            },
+            reading: Reading::On,
             timing: Timing::default(),
             counted_cursors: 0,
             shared,
+        };
+        if phase > Phase::Serving {
+            session.drain();
         }
+        session
     }
 
     /// Serves the connection to its end.
@@ -133,7 +142,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     fn commit(&mut self) -> bool {
         let Some(leading) = self.leading.take() else {
             let placed = self.placed.drain(..);
-            self.events
+            self.answers
                 .extend(placed.map(|(tag, awaited)| Source::Commit(tag, awaited)));
             return false;
         };
@@ -141,7 +150,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         for (tag, awaited) in std::mem::take(&mut self.placed) {
             match awaited.try_take() {
                 Ok(answer) => self.answer(tag, answer),
-                Err(awaited) => self.events.push(Source::Commit(tag, awaited)),
+                Err(awaited) => self.answers.push(Source::Commit(tag, awaited)),
             }
         }
         if let Some(rest) = rest {
@@ -200,8 +209,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// written.
     fn poll_progress(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Broken>> {
         let mut has_progress = false;
+        while let Poll::Ready(Some(event)) = self.signals.poll_next_unpin(context) {
+            self.take_event(event)?;
+            has_progress = true;
+        }
         while self.output.len() < OUTPUT_FULL_BYTES
-            && let Poll::Ready(Some(event)) = self.events.poll_next_unpin(context)
+            && let Poll::Ready(Some(event)) = self.answers.poll_next_unpin(context)
         {
             self.take_event(event)?;
             has_progress = true;
@@ -223,7 +236,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             .wait(owed, deadlines, self.cursors.next_expiry())
         {
             Some(at) => {
-                self.events.push(Source::deadline(at));
+                self.signals.push(Source::deadline(at));
                 Poll::Ready(Ok(()))
             }
             None => Poll::Pending,
@@ -236,7 +249,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 self.order.placed(tag.scope);
                 match awaited.try_take() {
                     Ok(answer) => self.answer(tag, answer),
-                    Err(awaited) => self.events.push(Source::Commit(tag, awaited)),
+                    Err(awaited) => self.answers.push(Source::Commit(tag, awaited)),
                 }
             }
             Event::Answered(tag, answer) => self.answer(tag, answer),
@@ -251,17 +264,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             }
             Event::Phase(phases) => {
                 self.phase = *phases.borrow();
-                self.events.push(Source::next_phase(phases));
-                if self.reading == Reading::On {
-                    self.reading = Reading::Last;
-                }
+                self.signals.push(Source::next_phase(phases));
                 if self.phase >= Phase::Refusing {
+                    self.stop_reading();
                     self.refuse_waiting();
+                } else {
+                    self.drain();
                 }
             }
+            Event::Drained if self.reading == Reading::Draining => self.reading = Reading::Last,
+            Event::Drained => {}
             Event::Deadline => return self.take_deadline(),
         }
         Ok(())
+    }
+
+    /// Takes in what was sent before the service began to drain, and then no more.
+    ///
+    /// What has arrived is only known once the runtime has asked the system, which it has when a
+    /// timer runs out.
+    fn drain(&mut self) {
+        if self.reading == Reading::On {
+            self.reading = Reading::Draining;
+            self.signals.push(Source::drained(LAST_LOOK));
+        }
     }
 
     fn take_deadline(&mut self) -> Result<(), Broken> {

@@ -185,7 +185,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     Err(awaited) => self.placed.push((tag, awaited)),
                 }
             }
-            Ok(Admission::Queued) => self.events.push(Source::Worker(tag, answer)),
+            Ok(Admission::Queued) => self.answers.push(Source::Worker(tag, answer)),
             Err(refusal) => self.answer(tag, Err(refused(refusal.why))),
         }
     }
@@ -201,7 +201,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     fn begin_catalog(&mut self, tag: Tag, task: CatalogTask) {
         let shared = self.shared.clone();
         let done = tokio::task::spawn_blocking(move || task.run(&shared));
-        self.events.push(Source::Catalog(tag, done));
+        self.answers.push(Source::Catalog(tag, done));
     }
 
     /// Forgets a database that this connection has closed or dropped.
