@@ -232,6 +232,34 @@ fn a_deleted_document_stays_deleted_when_its_file_outlives_its_tombstones() {
 }
 
 #[test]
+fn a_tombstone_outlives_a_document_that_only_the_log_holds() {
+    let mut run = Run::new();
+    run.store.put(C0, 1, b"1");
+    run.store.checkpoint().unwrap();
+    run.store.delete(C0, 1);
+    run.store.checkpoint().unwrap();
+    run.store.put(C0, 3, b"3");
+    run.store.checkpoint().unwrap();
+    let files: Vec<_> = run
+        .store
+        .manifest
+        .data_files
+        .iter()
+        .map(|file| file.number)
+        .collect();
+    let [_, with_tombstone, newest] = files[..] else {
+        panic!("{files:?}")
+    };
+    // Created again, in the log alone, while the tombstone is merged; then deleted, so that no
+    // checkpoint ever writes it.
+    run.store.put(C0, 1, b"again");
+    run.store.merge(&[with_tombstone, newest]).unwrap();
+    run.store.delete(C0, 1);
+    run.store.checkpoint().unwrap();
+    run.restart_on(None).check();
+}
+
+#[test]
 fn a_document_deleted_while_its_checkpoint_ran_stays_deleted() {
     // The swing finds a deletion; only the next checkpoint can write its tombstone.
     let mut run = Run::new();
