@@ -1,10 +1,6 @@
 //! Transcripts of the shell as a process, against a real service.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test that fails here has failed"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that fails here has failed")]
 
 mod answers;
 mod exchange;
