@@ -1,5 +1,7 @@
 //! The arrows between the crates are those of the design, and no others.
 
+#![allow(clippy::unwrap_used, missing_docs)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
@@ -47,7 +49,7 @@ const RUNTIME: &[&str] = &[
 fn metadata() -> cargo_metadata::Metadata {
     MetadataCommand::new()
         .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
-        .other_options(["--locked".to_owned(), "--offline".to_owned()])
+        .other_options(["--locked".to_owned()])
         .exec()
         .unwrap()
 }
