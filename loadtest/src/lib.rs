@@ -1,6 +1,6 @@
 //! The load generator of docdb: a mix of operations on one database or many, measured from outside.
 //!
-//! **What it is.** A [`Plan`] says what is asked of a server: which databases, how many workers,
+//! **What it is.** A [`Plan`](config::Plan) says what is asked of a server: which databases, how many workers,
 //! which mix, how fast, for how long. [`run`] does it over one connection per worker and answers
 //! what it [`Measured`]; [`report`] turns that into a table, a JSON file and CSV files. Where no
 //! server listens, [`OwnServer`] is one in a temporary directory.

@@ -32,7 +32,7 @@ impl Document {
             max_bytes: limits.document_bytes,
         };
         json::check(&text, bounds)
-            .map_err(|e| Error::new(Code::InvalidJson, e.to_string()).at_offset(e.offset as u64))?;
+            .map_err(|e| Error::new(Code::InvalidJson, e.reason.to_string()).at_offset(e.offset as u64))?;
         Ok(Self(text))
     }
 
