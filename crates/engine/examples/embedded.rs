@@ -1,5 +1,7 @@
 //! A database in a directory: write, read, no runtime.
 
+#![expect(clippy::print_stdout, reason = "an example shows what it did")]
+
 use docdb_engine::{Engine, EngineOptions, Host, OpenMode};
 use docdb_types::{CollectionName, DatabaseName, Document, Limits};
 
