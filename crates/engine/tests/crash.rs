@@ -44,6 +44,7 @@ fn options() -> EngineOptions {
     EngineOptions {
         segment_bytes: EngineOptions::MIN_SEGMENT_BYTES,
         keep_segments: 0,
+        preallocate_bytes: 1024,
         checkpoint_bytes: 6 * 1024,
         housekeeping: Housekeeping::Manual,
         ..EngineOptions::in_directory("/data")
