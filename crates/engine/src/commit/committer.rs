@@ -6,7 +6,7 @@ use docdb_wal::{Appended, RecordKind, RecordRef, Wal};
 
 use super::batch::Batch;
 use super::evaluate::Evaluation;
-use super::request::{Answers, Atomicity, Gathered, Request, Work};
+use super::request::{Answers, Atomicity, Gathered, Request, TextRoom, Work};
 use super::ticket::Promise;
 use crate::database::LogicalDb;
 use crate::trouble;
@@ -76,6 +76,7 @@ impl Committer {
     }
 
     fn gather_each(&mut self, database: &LogicalDb, request: &Request, gathered: &mut Gathered) {
+        let mut room = TextRoom::of(request);
         for operation in &request.operations {
             self.make_room(
                 database,
@@ -88,6 +89,7 @@ impl Committer {
                 database,
                 batch: &mut self.batch,
                 transaction,
+                room: &mut room,
             };
             let evaluated = evaluation.evaluate(operation);
             if evaluated.wrote() {
@@ -105,11 +107,13 @@ impl Committer {
         let transaction = self.last_transaction.next();
         let savepoint = self.batch.savepoint();
         let follows_writes = !self.batch.is_empty();
+        let mut room = TextRoom::of(request);
         for (position, operation) in request.operations.iter().enumerate() {
             let mut evaluation = Evaluation {
                 database,
                 batch: &mut self.batch,
                 transaction,
+                room: &mut room,
             };
             let evaluated = evaluation.evaluate(operation);
             match evaluated.answer {

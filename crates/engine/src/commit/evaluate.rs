@@ -10,6 +10,7 @@ use docdb_types::{
 
 use super::batch::Batch;
 use super::overlay::{Key, Staged};
+use super::request::TextRoom;
 use crate::database::LogicalDb;
 use crate::patch;
 
@@ -19,6 +20,8 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) batch: &'a mut Batch,
     /// The transaction it belongs to.
     pub(crate) transaction: TransactionId,
+    /// For the texts that its request reads.
+    pub(crate) room: &'a mut TextRoom,
 }
 
 /// A document as the next operation sees it.
@@ -161,10 +164,10 @@ impl Evaluation<'_> {
         ))
     }
 
-    fn read(&self, collection: CollectionId, id: DocumentId) -> Result<Outcome, Error> {
+    fn read(&mut self, collection: CollectionId, id: DocumentId) -> Result<Outcome, Error> {
         let key = (collection, id);
         let version = self.live(key, None)?;
-        let document = Some(self.text(key)?);
+        let document = Some(current_text(self.database, self.batch, key, self.room)?);
         Ok(Outcome {
             id,
             version,
@@ -180,7 +183,8 @@ impl Evaluation<'_> {
         edit: impl FnOnce(&[u8], &docdb_types::Limits) -> Result<Vec<u8>, PatchError>,
     ) -> Result<Outcome, Error> {
         self.live(key, expected)?;
-        let text = self.text(key)?;
+        let room = &mut TextRoom::unbounded();
+        let text = current_text(self.database, self.batch, key, room)?;
         let edited = edit(&text, &self.database.options.limits)?;
         self.put(key, Bytes::from(edited), Change::Replaced)
     }
@@ -213,19 +217,6 @@ impl Evaluation<'_> {
             )
             .with_version(version)),
             _ => Ok(version),
-        }
-    }
-
-    fn text(&self, key: Key) -> Result<Bytes, Error> {
-        match self.batch.overlay.get(key) {
-            Some(staged) => staged
-                .document
-                .clone()
-                .ok_or_else(|| self.database.health.missing()),
-            None => self
-                .database
-                .read_document(key.0, key.1)
-                .map(|found| found.text),
         }
     }
 
@@ -273,4 +264,24 @@ impl Evaluation<'_> {
         );
         Ok(version)
     }
+}
+
+/// The text of a document as the next operation sees it.
+fn current_text(
+    database: &LogicalDb,
+    batch: &Batch,
+    key: Key,
+    room: &mut TextRoom,
+) -> Result<Bytes, Error> {
+    let Some(staged) = batch.overlay.get(key) else {
+        return database
+            .read_document(key.0, key.1, room)
+            .map(|found| found.text);
+    };
+    let text = staged
+        .document
+        .clone()
+        .ok_or_else(|| database.health.missing())?;
+    room.take(text.len())?;
+    Ok(text)
 }

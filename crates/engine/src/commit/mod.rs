@@ -12,6 +12,6 @@ pub(crate) use batch::StagedChange;
 pub(crate) use committer::{Committer, closed};
 pub use lead::Lead;
 pub use request::{Answers, Atomicity, Request};
-pub(crate) use request::{Work, abandoned, abandoned_answers};
+pub(crate) use request::{TextRoom, Work, abandoned, abandoned_answers};
 pub use ticket::Ticket;
 pub(crate) use ticket::promise;

@@ -1,4 +1,4 @@
-use docdb_types::{CollectionName, Error, Operation, Outcome};
+use docdb_types::{Code, CollectionName, Error, Operation, Outcome};
 
 use super::ticket::Promise;
 
@@ -23,6 +23,45 @@ pub struct Request {
     /// writes. Right whenever the caller has no unanswered write in flight on this database: the
     /// refusal could not have depended on one.
     pub may_refuse_early: bool,
+    /// Most bytes of text that its answers may carry together. A read whose text does not fit any
+    /// more is not done and answers `FrameTooLarge`: a request of a few bytes that names large
+    /// documents many times would otherwise have all of it in memory at once.
+    pub answer_bytes: usize,
+}
+
+/// What is left of the [`Request::answer_bytes`].
+#[derive(Debug)]
+pub(crate) struct TextRoom(usize);
+
+impl TextRoom {
+    /// Room for whatever there is.
+    pub(crate) const fn unbounded() -> Self {
+        Self(usize::MAX)
+    }
+
+    pub(crate) const fn of(request: &Request) -> Self {
+        Self(request.answer_bytes)
+    }
+
+    /// Takes the room of one text.
+    ///
+    /// # Errors
+    /// `FrameTooLarge`; a smaller text may still fit.
+    pub(crate) fn take(&mut self, text_bytes: usize) -> Result<(), Error> {
+        match self.0.checked_sub(text_bytes) {
+            Some(left) => {
+                self.0 = left;
+                Ok(())
+            }
+            None => Err(Error::new(
+                Code::FrameTooLarge,
+                format!(
+                    "a text of {text_bytes} bytes, and room for {} in the answer",
+                    self.0
+                ),
+            )),
+        }
+    }
 }
 
 impl Request {
@@ -33,6 +72,7 @@ impl Request {
             operations,
             atomicity: Atomicity::Each,
             may_refuse_early: true,
+            answer_bytes: usize::MAX,
         }
     }
 

@@ -19,6 +19,7 @@ impl LogicalDb {
             operations,
             atomicity,
             may_refuse_early: true,
+            answer_bytes: usize::MAX,
         })
         .wait()
     }

@@ -6,7 +6,7 @@ use docdb_types::{Action, Change, CollectionId, DocumentId, Error, Operation, Ou
 use docdb_wal::{Lsn, RecordKind, WalError, stored_bytes};
 
 use super::LogicalDb;
-use crate::commit::{Answers, Request};
+use crate::commit::{Answers, Request, TextRoom};
 use crate::trouble;
 
 /// A document as it is stored.
@@ -27,24 +27,25 @@ pub(crate) enum Missed {
 impl LogicalDb {
     /// Answers a request that only reads. Several reads see one state of the database.
     pub(crate) fn read_all(&self, request: &Request) -> Answers {
+        let mut room = TextRoom::of(request);
         match request.operations.as_slice() {
-            [operation] => vec![self.answer_read(operation)],
+            [operation] => vec![self.answer_read(operation, &mut room)],
             operations => {
                 let snapshot = self.snapshot();
                 operations
                     .iter()
-                    .map(|operation| self.answer_read_at(operation, &snapshot))
+                    .map(|operation| self.answer_read_at(operation, &snapshot, &mut room))
                     .collect()
             }
         }
     }
 
-    fn answer_read(&self, operation: &Operation) -> Result<Outcome, Error> {
+    fn answer_read(&self, operation: &Operation, room: &mut TextRoom) -> Result<Outcome, Error> {
         let Action::Read { id } = operation.action else {
             return Err(trouble::not_a_read());
         };
         let collection = self.resolve(&operation.collection)?;
-        self.read_document(collection, id)
+        self.read_document(collection, id, room)
             .map(|found| outcome(id, found))
             .map_err(|error| error.in_collection(&operation.collection).on_document(id))
     }
@@ -53,12 +54,13 @@ impl LogicalDb {
         &self,
         operation: &Operation,
         snapshot: &super::Snapshot,
+        room: &mut TextRoom,
     ) -> Result<Outcome, Error> {
         let Action::Read { id } = operation.action else {
             return Err(trouble::not_a_read());
         };
         let collection = self.resolve(&operation.collection)?;
-        self.read_document_at(collection, id, snapshot)
+        self.read_document_at(collection, id, snapshot, room)
             .map(|found| outcome(id, found))
             .map_err(|error| error.in_collection(&operation.collection).on_document(id))
     }
@@ -67,11 +69,12 @@ impl LogicalDb {
     ///
     /// # Errors
     /// `DocNotFound` (`CorruptLog` in a degraded database), `CorruptRecord` with file and offset,
-    /// `FileRead`.
+    /// `FileRead`; `FrameTooLarge` where there is no room for the text.
     pub(crate) fn read_document(
         &self,
         collection: CollectionId,
         id: DocumentId,
+        room: &mut TextRoom,
     ) -> Result<Found, Error> {
         let mut tried = None;
         loop {
@@ -79,6 +82,9 @@ impl LogicalDb {
                 .index
                 .get(collection, &id)
                 .ok_or_else(|| self.health.missing())?;
+            if tried.is_none() {
+                room.take(entry.length() as usize)?;
+            }
             match self.fetch(collection, id, &entry) {
                 Ok(text) => {
                     return Ok(Found {

@@ -5,6 +5,7 @@ use docdb_types::{CollectionId, CollectionName, DocumentId, Error, Version};
 
 use super::read::Found;
 use super::{LogicalDb, Snapshot};
+use crate::commit::TextRoom;
 
 /// Keys that are looked at under one lock of the index.
 const KEYS_AT_ONCE: usize = 256;
@@ -109,7 +110,7 @@ impl LogicalDb {
                     return Ok(page);
                 }
                 let Found { version, text } = self
-                    .read_document_at(collection, *id, snapshot)
+                    .read_document_at(collection, *id, snapshot, &mut TextRoom::unbounded())
                     .map_err(|error| error.on_document(*id))?;
                 bytes += text.len();
                 page.documents.push(Scanned {

@@ -4,6 +4,7 @@ use docdb_wal::Pin;
 
 use super::LogicalDb;
 use super::read::{Found, Missed};
+use crate::commit::TextRoom;
 use crate::trouble;
 
 /// The state of a database after one transaction, readable until the value is dropped, whatever is
@@ -52,12 +53,14 @@ impl LogicalDb {
         collection: CollectionId,
         id: DocumentId,
         snapshot: &Snapshot,
+        room: &mut TextRoom,
     ) -> Result<Found, Error> {
         self.health.check_readable()?;
         let entry = self
             .index
             .get_at(&snapshot.versions, collection, &id)
             .ok_or_else(|| self.health.missing())?;
+        room.take(entry.length() as usize)?;
         match self.fetch_held(&snapshot.files, collection, id, &entry) {
             Ok(text) => Ok(Found {
                 version: entry.version(),

@@ -5,14 +5,13 @@ use docdb_ipc::{Page, Reply, Scan, StoredDocument};
 use docdb_types::{Code, Error};
 
 use super::awaited::Answer;
+use super::execute::RESULT_ENVELOPE_BYTES;
 use crate::cursor::{Cursor, Cursors};
 use crate::shared::Shared;
 
 /// Documents and bytes of a page where the client leaves it to the server.
 const DEFAULT_DOCUMENTS: usize = 1000;
 const DEFAULT_BYTES: usize = 1024 * 1024;
-/// Most documents of a page: what surrounds them in a frame has room for no more.
-const MAX_DOCUMENTS: usize = 65_535;
 
 /// How much the page that is asked for may hold.
 pub(super) fn limit(scan: &Scan, shared: &Shared) -> ScanLimit {
@@ -21,9 +20,11 @@ pub(super) fn limit(scan: &Scan, shared: &Shared) -> ScanLimit {
         asked => asked.min(most),
     };
     let asked_bytes = usize::try_from(scan.max_bytes).unwrap_or(usize::MAX);
-    let most_bytes = shared.options.engine.limits.document_bytes;
+    let frame_bytes = shared.codec.frame_limit().bytes();
+    let most_documents = frame_bytes / (4 * RESULT_ENVELOPE_BYTES);
+    let most_bytes = frame_bytes.saturating_sub(RESULT_ENVELOPE_BYTES * (1 + most_documents));
     ScanLimit {
-        documents: chosen(scan.limit as usize, DEFAULT_DOCUMENTS, MAX_DOCUMENTS),
+        documents: chosen(scan.limit as usize, DEFAULT_DOCUMENTS, most_documents),
         bytes: chosen(asked_bytes, DEFAULT_BYTES, most_bytes),
     }
 }

@@ -15,7 +15,7 @@ use tokio_util::codec::Framed;
 
 /// No answer of a healthy service takes this long, on however busy a machine: a test that waits
 /// so long has found a request without an answer.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A service in a directory of its own.
 pub(crate) struct Harness {

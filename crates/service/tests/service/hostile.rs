@@ -298,7 +298,7 @@ async fn one_operation_too_many_refuses_the_request_and_the_limit_passes() {
 async fn texts_that_do_not_fit_a_frame_are_errors_and_the_others_arrive() {
     let harness = Harness::start().await;
     let (mut client, db) = harness.client_of("a").await;
-    let megabytes = 6 * 1024 * 1024;
+    let megabytes = 8 * 1024 * 1024;
     for number in 1..=3 {
         client
             .one(db, create(number, &string_of(megabytes)))
@@ -318,6 +318,65 @@ async fn texts_that_do_not_fit_a_frame_are_errors_and_the_others_arrive() {
         .collect();
     let refused = Err((Code::FrameTooLarge, Some(id(3))));
     assert_eq!(lengths, [Ok(megabytes), Ok(megabytes), refused, Ok(1)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_small_request_cannot_have_a_large_document_in_memory_many_times() {
+    let harness = Harness::start().await;
+    let (mut client, db) = harness.client_of("a").await;
+    client
+        .one(db, create(1, &string_of(8 * 1024 * 1024)))
+        .await
+        .unwrap();
+    // Ten thousand times eight megabytes, in front of a write and without one.
+    for last in [read(1), upsert(2, "2")] {
+        let mut operations = vec![read(1); 10_000];
+        operations.push(last);
+        let outcomes = client.execute(db, operations).await;
+        let arrived = outcomes
+            .iter()
+            .filter(|outcome| matches!(outcome, Ok(found) if found.document.is_some()));
+        assert_eq!(arrived.count(), 2);
+        let refused = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
+        assert!(
+            refused
+                .map(docdb_types::Error::code)
+                .all(|code| code == Code::FrameTooLarge)
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn with_small_frames_what_fits_arrives() {
+    let harness = Harness::start_with(|options| options.max_frame_bytes = Some(100_000)).await;
+    let (mut client, db) = harness.client_of("a").await;
+    for number in 1..=3 {
+        client
+            .one(db, create(number, &string_of(60_000)))
+            .await
+            .unwrap();
+    }
+    let outcomes = client.execute(db, vec![read(1), read(2)]).await;
+    assert!(outcomes[0].is_ok());
+    assert_eq!(
+        outcomes[1].as_ref().unwrap_err().code(),
+        Code::FrameTooLarge
+    );
+    let scan = docdb_ipc::Scan {
+        database: db,
+        collection: Default::default(),
+        from: None,
+        limit: 0,
+        max_bytes: 0,
+        cursor: None,
+    };
+    let page = client.call(Command::Scan(scan)).await;
+    assert!(matches!(page, Ok(Reply::Page(page)) if page.documents.len() == 1));
+    let too_long = vec![create(4, &string_of(100_000))];
+    client.send(execute(db, too_long)).await;
+    let refused = client.receive().await.unwrap();
+    assert_eq!(refused.result.unwrap_err().code(), Code::FrameTooLarge);
+    assert!(client.receive().await.is_none());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
