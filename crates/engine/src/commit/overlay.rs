@@ -15,8 +15,7 @@ pub(crate) struct Overlay {
     undo: Vec<(Key, Option<Staged>)>,
     /// Documents that the index has no entry for yet.
     created: usize,
-    /// The largest id that the batch has used in each collection, kept when a transaction is taken
-    /// back: ids are only ever counted up.
+    /// The largest id that the batch has used in each collection.
     highest: HashMap<CollectionId, u64>,
 }
 
@@ -63,6 +62,9 @@ impl Overlay {
 
     /// Takes the changes of the running transaction back.
     pub(crate) fn undo_transaction(&mut self) {
+        if self.undo.is_empty() {
+            return;
+        }
         while let Some((key, before)) = self.undo.pop() {
             let now = match before {
                 Some(before) => {
@@ -74,6 +76,11 @@ impl Overlay {
             if now.is_some_and(|now| now.is_new_entry) {
                 self.created -= 1;
             }
+        }
+        self.highest.clear();
+        for (collection, id) in self.documents.keys() {
+            let highest = self.highest.entry(*collection).or_default();
+            *highest = id.get().max(*highest);
         }
     }
 
@@ -117,5 +124,10 @@ mod tests {
         assert_eq!(overlay.get(key(1)).unwrap().version, Version::new(1));
         assert!(overlay.get(key(2)).is_none());
         assert!(overlay.get(key(3)).is_none());
+        assert_eq!(
+            overlay.highest(CollectionId::DEFAULT),
+            1,
+            "ids of a refusal stay free"
+        );
     }
 }
