@@ -3,7 +3,12 @@
 //!
 //! `DOCDB_KILL_ROUNDS=N` sets the number of rounds.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -31,8 +31,9 @@ impl Document {
             max_depth: limits.document_depth,
             max_bytes: limits.document_bytes,
         };
-        json::check(&text, bounds)
-            .map_err(|e| Error::new(Code::InvalidJson, e.reason.to_string()).at_offset(e.offset as u64))?;
+        json::check(&text, bounds).map_err(|e| {
+            Error::new(Code::InvalidJson, e.reason.to_string()).at_offset(e.offset as u64)
+        })?;
         Ok(Self(text))
     }
 
