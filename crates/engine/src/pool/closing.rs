@@ -62,7 +62,7 @@ impl<D: Databases> Pool<D> {
     /// Closes a database if nobody uses it; says whether it did.
     fn close_unused(&self, slot: &Slot<D::Database>) -> bool {
         let state = slot.state();
-        if !state.is_unused() {
+        if !is_unused::<D>(&state) {
             return false;
         }
         // It counted and logged its failure, which is nobody's answer here.
@@ -96,7 +96,9 @@ impl<D: Databases> Pool<D> {
 
     fn least_recently_used(&self) -> Option<Arc<Slot<D::Database>>> {
         let residents = self.residents.lock();
-        let unused = residents.values().filter(|slot| slot.state().is_unused());
+        let unused = residents
+            .values()
+            .filter(|slot| is_unused::<D>(&slot.state()));
         unused
             .min_by_key(|slot| (slot.last_used(), slot.identity.id))
             .cloned()
@@ -110,7 +112,7 @@ impl<D: Databases> Pool<D> {
         if !matches!(*state, State::Open(_)) {
             return;
         }
-        if !state.is_unused() {
+        if !is_unused::<D>(&state) {
             // Nobody notes when a user lets go: it counts as used until now.
             slot.touch(now);
         }
@@ -182,13 +184,14 @@ impl<D: Databases> Pool<D> {
             if matches!(*state, State::Open(_)) {
                 let (turn, before) = slot.begin(state, State::Closing);
                 if let State::Open(database) = before {
-                    // What interval mode has acknowledged is due to be synced, and no task comes
-                    // any more. A failure is that of a process which ends without closing.
-                    let _ = self.databases.sync(&database);
                     self.databases.abandon(&database);
                 }
                 turn.end(State::Closed);
             }
         }
     }
+}
+
+fn is_unused<D: Databases>(state: &State<D::Database>) -> bool {
+    state.unused().is_some_and(D::is_idle)
 }

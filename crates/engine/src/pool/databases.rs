@@ -34,11 +34,14 @@ pub(crate) trait Databases: Send + Sync + 'static {
     /// The signals that it was opened with.
     fn signals(database: &Self::Database) -> &Signals;
 
+    /// Whether nothing depends on it that holds no handle to it, such as a snapshot.
+    fn is_idle(database: &Self::Database) -> bool;
+
     /// Makes a checkpoint, syncs, and ends it: on return, success or not, nothing writes to its
     /// files any more, and its users are answered `DbNotActive`.
     fn close(&self, database: &Self::Database) -> Result<(), Error>;
 
-    /// Ends it as [`close`](Self::close) does, without writing anything.
+    /// Ends it as [`close`](Self::close) does, without a checkpoint.
     fn abandon(&self, database: &Self::Database);
 
     /// Syncs the log.

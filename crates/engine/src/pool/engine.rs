@@ -122,8 +122,8 @@ impl Engine {
     /// [`open_handle`](Self::open_handle) in front of it only where it has to.
     ///
     /// A handle is to be held for a request or a transaction, not for a session: a database that
-    /// somebody holds is never closed for being idle. When it has been closed or dropped meanwhile,
-    /// requests to the handle are answered `DbNotActive`.
+    /// somebody holds, or has a snapshot of, is not closed for being idle. When it has been closed
+    /// or dropped explicitly meanwhile, requests to the handle are answered `DbNotActive`.
     ///
     /// # Errors
     /// `DbNotFound`, `DbNotActive` while it is being dropped, `PoolStopped`, and the failure of its
@@ -159,8 +159,8 @@ impl Engine {
         self.pool.close_numbered(id)
     }
 
-    /// Drops a database with everything in it. Who uses it is answered `DbNotActive`, and what
-    /// snapshots still read stays readable until they let go. May wait for the disk.
+    /// Drops a database with everything in it. Reads on their way finish; whoever uses it from then
+    /// on is answered `DbNotActive`. May wait for the disk.
     ///
     /// # Durability
     /// On success nothing of it comes back. A crash during the call leaves all of it or nothing.

@@ -204,6 +204,10 @@ impl Databases for LogicalDatabases {
         &database.signals
     }
 
+    fn is_idle(database: &LogicalDb) -> bool {
+        database.index.open_snapshots() == 0
+    }
+
     fn close(&self, database: &LogicalDb) -> Result<(), Error> {
         database.close()
     }

@@ -120,12 +120,15 @@ impl<T> State<T> {
         matches!(self, Self::Opening | Self::Open(_) | Self::Closing)
     }
 
-    /// Whether it is open and nobody has it but the pool.
+    /// The database, if it is open and nobody has it but the pool.
     ///
     /// Users get it from the pool alone, under the lock of this state: one that nobody has cannot
     /// be taken while the lock is held.
-    pub(crate) fn is_unused(&self) -> bool {
-        matches!(self, Self::Open(database) if Arc::strong_count(database) == 1)
+    pub(crate) fn unused(&self) -> Option<&T> {
+        match self {
+            Self::Open(database) if Arc::strong_count(database) == 1 => Some(database),
+            _ => None,
+        }
     }
 }
 

@@ -1,5 +1,5 @@
-use docdb_types::Error;
-use docdb_vfs::{CrashProfile, Fault, FaultKind, FaultOn, SimVfs};
+use docdb_types::{Effect, Error};
+use docdb_vfs::{CallKind, CrashProfile, Fault, FaultKind, FaultOn, SimVfs};
 
 use super::double::{Sheets, name, pool};
 use crate::pool::OpenMode::{CreateIfMissing, CreateNew, ExistingOnly};
@@ -130,6 +130,35 @@ fn after_a_fault_at_any_change_the_pool_and_the_next_one_are_sound() {
                     break;
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn a_creation_of_unknown_outcome_is_decided_before_its_files_are_replaced() {
+    for cut in 0.. {
+        let disk = SimVfs::new(1);
+        let sheets = Sheets::new(&disk);
+        let first = pool(&sheets);
+        // The manifest passes. The catalog is renamed and not synced, and cannot be taken back: its
+        // new entry can be seen, and may be lost.
+        let call = |kind, path_suffix: &str| FaultOn::Call {
+            kind,
+            path_suffix: path_suffix.to_owned(),
+            skip: 1,
+        };
+        disk.fail(Fault::once(call(CallKind::SyncDir, ""), FaultKind::Eio));
+        let no_room = call(CallKind::Write, ".catalog.tmp");
+        disk.fail(Fault::always(no_room, FaultKind::Enospc));
+        let error = first.open_named(&name("a"), CreateNew).unwrap_err();
+        assert_eq!(error.effect(), Effect::Unknown);
+        disk.clear_faults();
+        disk.crash_at_mutation(disk.mutations() + cut);
+        let again = first.open_named(&name("a"), CreateNew);
+        let disk = disk.kill();
+        is_sound(&pool(&Sheets::new(&disk)));
+        if again.is_ok() {
+            break;
         }
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct Sheet {
     pub(super) signals: Signals,
     pub(super) memory: MemoryShare,
     pub(super) ended: AtomicBool,
+    /// Something depends on it that holds no handle.
+    pub(super) busy: AtomicBool,
     pub(super) syncs: AtomicU64,
     pub(super) checkpoints: AtomicU64,
 }
@@ -204,6 +206,7 @@ impl Databases for Sheets {
             signals,
             memory,
             ended: AtomicBool::new(false),
+            busy: AtomicBool::new(false),
             syncs: AtomicU64::new(0),
             checkpoints: AtomicU64::new(0),
         }))
@@ -211,6 +214,10 @@ impl Databases for Sheets {
 
     fn signals(database: &Sheet) -> &Signals {
         &database.signals
+    }
+
+    fn is_idle(database: &Sheet) -> bool {
+        !database.busy.load(Ordering::SeqCst)
     }
 
     fn close(&self, database: &Sheet) -> Result<(), Error> {

@@ -53,6 +53,29 @@ fn a_database_is_closed_when_nobody_has_used_it_for_the_idle_timeout() {
 }
 
 #[test]
+fn a_database_on_which_a_snapshot_depends_is_not_closed_although_nobody_holds_it() {
+    let sheets = sheets();
+    let options = EngineOptions {
+        max_open_databases: 1,
+        ..EngineOptions::default()
+    };
+    let pool = pool_with(&sheets, &options);
+    let (db, _) = pool.open_named(&name("a"), CreateNew).unwrap();
+    let id = db.identity.id;
+    db.busy.store(true, Ordering::SeqCst);
+    drop(db);
+    sheets.disk.clock().advance(100 * MINUTE);
+    pool.tick();
+    pool.open_named(&name("b"), CreateNew).unwrap();
+    pool.tick();
+    let db = pool.get(id).unwrap();
+    db.busy.store(false, Ordering::SeqCst);
+    drop(db);
+    pool.open_named(&name("c"), CreateNew).unwrap();
+    assert!(pool.get(id).is_none());
+}
+
+#[test]
 fn without_an_idle_timeout_nothing_is_closed_and_nothing_due() {
     let sheets = sheets();
     let options = EngineOptions {
