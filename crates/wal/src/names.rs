@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use docdb_types::DatabaseName;
 
+use crate::limits::COUNTER_LIMIT;
+
 /// What a file of the log's directory is to this log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum LogFile {
@@ -61,7 +63,8 @@ impl LogNames {
         if !digits || suffix.starts_with('0') {
             return None;
         }
-        suffix.parse().ok().map(LogFile::Sealed)
+        let number = suffix.parse().ok()?;
+        (number < COUNTER_LIMIT).then_some(LogFile::Sealed(number))
     }
 }
 
@@ -80,7 +83,7 @@ mod tests {
             LogFile::Prepared,
             LogFile::Sealed(1),
             LogFile::Sealed(10),
-            LogFile::Sealed(u64::MAX),
+            LogFile::Sealed(COUNTER_LIMIT - 1),
         ] {
             assert_eq!(names().parse(&names().name(file)), Some(file));
         }
@@ -103,6 +106,7 @@ mod tests {
             "a.wal.7.wal.",
             "a.wal.7.wal1",
             "a.wal.7.wal.+1",
+            "a.wal.7.wal.4611686018427387904",
             "a.wal.7.wal.18446744073709551616",
             "b.wal",
             "",

@@ -2,7 +2,7 @@
 
 use super::checksum::Seed;
 use super::fields::Fields;
-use super::limits::MAX_BATCH_BYTES;
+use super::limits::{COUNTER_LIMIT, MAX_BATCH_BYTES};
 use crate::Lsn;
 
 /// Bytes of a batch in front of its records.
@@ -84,6 +84,7 @@ impl BatchHeader {
         }
         if header.body_bytes % 8 != 0
             || header.records == 0
+            || header.sequence >= COUNTER_LIMIT
             || header.batch_bytes() > MAX_BATCH_BYTES as u64
         {
             return Err(BatchHeaderFault::Damaged);

@@ -4,6 +4,7 @@ use docdb_types::{DatabaseUid, TransactionId};
 
 use super::checksum::Seed;
 use super::fields::Fields;
+use super::limits::COUNTER_LIMIT;
 use crate::Lsn;
 
 /// Bytes of a segment in front of its first batch.
@@ -82,8 +83,15 @@ impl SegmentHeader {
             return Err(SegmentHeaderFault::UnsupportedFeatures(features));
         }
         Self::split(fields)
-            .filter(|header| header.number != 0 && header.base == header.base.aligned())
+            .filter(Self::is_in_range)
             .ok_or(SegmentHeaderFault::Damaged)
+    }
+
+    fn is_in_range(&self) -> bool {
+        let counters = [self.number, self.base.get(), self.previous_sequence];
+        self.number != 0
+            && self.base == self.base.aligned()
+            && counters.iter().all(|counter| *counter < COUNTER_LIMIT)
     }
 
     fn split(mut fields: Fields<'_>) -> Option<Self> {

@@ -39,7 +39,8 @@ impl Wal {
     /// # Errors
     /// [`WalError::Unsupported`] when a file was written by a newer version, [`WalError::Io`] when
     /// files cannot be listed, opened or changed, [`WalError::Sync`] when a sync fails,
-    /// [`WalError::OutOfMemory`], and the error of `visit`.
+    /// [`WalError::OutOfMemory`], [`WalError::TooLarge`] when `covered` is out of reach, and the error
+    /// of `visit`.
     pub fn open(
         host: &Host,
         identity: &WalIdentity,

@@ -14,6 +14,7 @@ use super::inventory::{FoundSegment, Inventory};
 use super::report::{Damage, LogState, Recovered, Recovery};
 use crate::error::Corruption;
 use crate::format::{BATCH_HEADER_BYTES, BatchHeader, SEGMENT_HEADER_BYTES, Seed, SegmentHeader};
+use crate::limits::COUNTER_LIMIT;
 use crate::names::{LogFile, LogNames};
 use crate::scan::{Scan, Source};
 use crate::writer::Link;
@@ -107,9 +108,17 @@ impl<'v> Walk<'v> {
     /// Reads the log.
     ///
     /// # Errors
-    /// [`WalError::Unsupported`], [`WalError::OutOfMemory`], and the error of the visitor. Damage is
-    /// no error: it is in the report.
+    /// [`WalError::Unsupported`], [`WalError::OutOfMemory`], [`WalError::TooLarge`] when the covered
+    /// position is out of reach, and the error of the visitor. Damage is no error: it is in the
+    /// report.
     pub(super) fn run(mut self, inventory: &Inventory) -> Result<Walked, WalError> {
+        if self.covered.lsn.get() >= COUNTER_LIMIT {
+            return Err(WalError::TooLarge {
+                what: "covered position",
+                bytes: self.covered.lsn.get(),
+                limit: COUNTER_LIMIT,
+            });
+        }
         let segments = &inventory.segments;
         let mut lengths = Vec::with_capacity(segments.len());
         for (index, found) in segments.iter().enumerate() {
