@@ -1,7 +1,10 @@
+use std::time::Duration;
+
 use backon::{BackoffBuilder, ExponentialBuilder};
 use docdb_types::Error;
 use tokio::time::{Instant, sleep};
 
+use crate::RetryPolicy;
 use crate::source::Source;
 
 /// Runs `attempt` until it succeeds, fails for good, or the tries or the time are used up.
@@ -15,28 +18,29 @@ where
     F: Future<Output = Result<T, Error>>,
 {
     let started = Instant::now();
-    let first = match attempt().await {
-        Err(error) if error.is_retryable() => error,
-        result => return result,
-    };
-    let (policy, time) = source.patience();
-    let delays = ExponentialBuilder::new()
+    let mut delays = None;
+    loop {
+        let error = match attempt().await {
+            Err(error) if error.is_retryable() => error,
+            result => return result,
+        };
+        let (policy, time) = source.patience();
+        let delay = delays.get_or_insert_with(|| back_off(policy)).next();
+        match delay {
+            Some(delay) if !source.is_closed() && started.elapsed() + delay < time => {
+                sleep(delay).await;
+            }
+            _ => return Err(error),
+        }
+    }
+}
+
+fn back_off(policy: RetryPolicy) -> impl Iterator<Item = Duration> {
+    ExponentialBuilder::new()
         .with_min_delay(policy.first_delay)
         .with_max_delay(policy.max_delay)
         .with_factor(2.0)
         .with_jitter()
         .with_max_times(policy.tries.saturating_sub(1) as usize)
-        .build();
-    let mut last = first;
-    for delay in delays {
-        if source.is_closed() || started.elapsed() + delay >= time {
-            break;
-        }
-        sleep(delay).await;
-        match attempt().await {
-            Err(error) if error.is_retryable() => last = error,
-            result => return result,
-        }
-    }
-    Err(last)
+        .build()
 }

@@ -47,6 +47,18 @@ async fn an_unknown_effect_is_never_tried_again() {
 }
 
 #[tokio::test]
+async fn an_unknown_effect_ends_the_tries_wherever_it_comes() {
+    let script = Script::new();
+    let (client, database, peer) = script.database().await;
+    let lost = Error::new(Code::Timeout, "lost").with_effect(Effect::Unknown);
+    let server = tokio::spawn(answer_all(peer, vec![Err(queue_full()), Err(lost.clone())]));
+    let result = database.create(&collection(), None, document("1")).await;
+    assert_eq!(result, Err(lost));
+    drop((client, database));
+    assert_eq!(server.await.unwrap(), 2);
+}
+
+#[tokio::test]
 async fn what_will_fail_again_is_not_tried_again() {
     for code in [
         Code::DocExists,

@@ -14,7 +14,11 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{UnixListener, UnixStream};
+use tokio::time::timeout;
 use tokio_util::codec::Framed;
+
+/// A client that says nothing for so long will not say anything: the test fails instead of hanging.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Script {
     directory: TempDir,
@@ -37,7 +41,10 @@ impl Script {
 
     /// The next connection, before its hello.
     pub(crate) async fn accept(&self) -> Peer {
-        let (stream, _) = self.listener.accept().await.unwrap();
+        let (stream, _) = timeout(PATIENCE, self.listener.accept())
+            .await
+            .unwrap()
+            .unwrap();
         Peer {
             framed: Framed::new(stream, ServerCodec::new(Limits::DEFAULT)),
         }
@@ -80,7 +87,8 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub(crate) async fn request(&mut self) -> Request {
-        self.framed.next().await.unwrap().unwrap().unwrap()
+        let next = timeout(PATIENCE, self.framed.next());
+        next.await.unwrap().unwrap().unwrap().unwrap()
     }
 
     pub(crate) async fn answer(&mut self, id: RequestId, result: Result<Reply, Error>) {
@@ -119,7 +127,10 @@ impl Peer {
 
     /// Whether the client is gone.
     pub(crate) async fn is_left(&mut self) -> bool {
-        self.framed.next().await.is_none()
+        timeout(PATIENCE, self.framed.next())
+            .await
+            .unwrap()
+            .is_none()
     }
 }
 
