@@ -13,6 +13,7 @@ mod execute;
 mod harness;
 mod hostile;
 mod order;
+mod refusals;
 mod scan;
 mod socket;
 mod statistics;

@@ -1,0 +1,77 @@
+//! What each operation answers where it does not succeed.
+
+use docdb_types::{Change, Code};
+
+use super::message::{
+    SET, create, delete, every_operation, merge, patch, read, step, update, upsert,
+};
+use super::watched::Watched;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_document_is_created_where_none_is_and_all_else_needs_one() {
+    let mut watched = Watched::start().await;
+    watched.serves("create", &create(1, "{}")).await;
+    for document in ["{}", "2"] {
+        watched
+            .refuses_operation("live", &create(1, document), Code::DocExists)
+            .await;
+    }
+    watched.serves("another", &create(3, "{}")).await;
+    watched.serves("delete it", &delete(3, None)).await;
+    for id in [2, 3, u64::MAX] {
+        for (what, operation) in every_operation(id) {
+            if what != "create" && what != "upsert" {
+                watched
+                    .refuses_operation(what, &operation, Code::DocNotFound)
+                    .await;
+            }
+        }
+    }
+    for (what, operation, change) in [
+        ("read", read(1), Change::Read),
+        ("update", update(1, "{}", None), Change::Replaced),
+        ("upsert", upsert(1, "{}"), Change::Replaced),
+        (
+            "patch",
+            patch(1, &[step(SET, "/a", "1")], None),
+            Change::Replaced,
+        ),
+        ("merge", merge(1, "{}", None), Change::Replaced),
+        ("delete", delete(1, None), Change::Deleted),
+        ("create again", create(1, "{}"), Change::Created),
+        ("delete again", delete(1, None), Change::Deleted),
+        ("upsert what was deleted", upsert(1, "{}"), Change::Created),
+    ] {
+        assert_eq!(watched.serves(what, &operation).await.change, change);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn ids_begin_with_1_and_end_with_the_largest_number() {
+    let mut watched = Watched::start().await;
+    for (what, operation) in every_operation(0) {
+        if what != "create" {
+            watched
+                .refuses_operation(what, &operation, Code::DocNotFound)
+                .await;
+        }
+    }
+    for id in [1, u64::MAX - 1, u64::MAX] {
+        watched.serves("create", &create(id, "{}")).await;
+        for (what, operation) in every_operation(id) {
+            if what != "create" {
+                watched.serves(what, &operation).await;
+            }
+            if what == "delete" {
+                watched.serves("create again", &create(id, "{}")).await;
+            }
+        }
+    }
+    // Behind the largest id the lowest free one is assigned.
+    let mut assigned = Vec::new();
+    for _ in 0..2 {
+        let outcome = watched.serves("assign", &create(0, "{}")).await;
+        assigned.push(outcome.id.get());
+    }
+    assert_eq!(assigned, [2, 3]);
+}
