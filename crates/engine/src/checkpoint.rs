@@ -33,7 +33,7 @@ pub struct CheckpointReport {
     pub documents: u64,
     /// Deletions written to it.
     pub tombstones: u64,
-    /// Length of the data file, in bytes; 0 where none was needed.
+    /// Length of the data file, in bytes; 0 where there was nothing new since the last checkpoint.
     pub data_file_bytes: u64,
     /// Log segments removed.
     pub trimmed_segments: u64,
@@ -79,30 +79,27 @@ impl Checkpointer {
         if metadata.last_transaction == self.manifest.last_transaction {
             return Ok(CheckpointReport::default());
         }
-        let mut copy = Copy {
-            checkpointer: self,
-            database,
-            writer: None,
-        };
+        // Also where nothing is left to be copied: should the manifest be lost, the newest data file
+        // says how far the log is covered.
+        let number = self.manifest.next_data_file;
+        let writer = DataFileWriter::create(&self.home, number).map_err(trouble::of_storage)?;
+        let mut copy = Copy { database, writer };
         for collection in &metadata.collections {
             copy.collection(collection.id, metadata.covered)?;
         }
-        let writer = copy.writer.take();
-        let mut report = CheckpointReport::default();
-        let file = writer
-            .map(|writer| self.publish(writer, &metadata))
-            .transpose()?;
+        let record = self.publish(copy.writer, &metadata)?;
         Self::settle_log(database)?;
         // CRASH: in front of this the data file is an orphan, which open removes; behind it the
         // log up to the cut is not needed any more.
-        self.store_manifest(file, &metadata)?;
-        if let Some(record) = file {
-            let file = database.files.add(&record).map_err(trouble::of_storage)?;
-            database.index.adopt(&file).map_err(trouble::of_storage)?;
-            report.documents = record.content.documents;
-            report.tombstones = record.content.tombstones;
-            report.data_file_bytes = record.file_bytes;
-        }
+        self.store_manifest(record, &metadata)?;
+        let file = database.files.add(&record).map_err(trouble::of_storage)?;
+        database.index.adopt(&file).map_err(trouble::of_storage)?;
+        let mut report = CheckpointReport {
+            documents: record.content.documents,
+            tombstones: record.content.tombstones,
+            data_file_bytes: record.file_bytes,
+            ..CheckpointReport::default()
+        };
         database.index.forget_deletions(metadata.covered);
         self.last_at = Some(self.home.host.clock.unix_time());
         Self::trim(database, metadata.covered, &mut report)?;
@@ -149,23 +146,13 @@ impl Checkpointer {
 
     fn store_manifest(
         &mut self,
-        file: Option<DataFileRecord>,
+        file: DataFileRecord,
         metadata: &DataFileMetadata,
     ) -> Result<(), Error> {
-        let manifest = match file {
-            Some(file) => self
-                .manifest
-                .succeeded_by(file, metadata)
-                .map_err(trouble::of_storage)?,
-            None => Manifest {
-                generation: metadata.generation,
-                covered: metadata.covered,
-                last_transaction: metadata.last_transaction,
-                collections: metadata.collections.clone(),
-                next_collection_id: metadata.next_collection_id,
-                ..self.manifest.clone()
-            },
-        };
+        let manifest = self
+            .manifest
+            .succeeded_by(file, metadata)
+            .map_err(trouble::of_storage)?;
         manifest.store(&self.home).map_err(trouble::of_storage)?;
         self.manifest = manifest;
         Ok(())
@@ -192,10 +179,8 @@ impl Checkpointer {
 
 /// Writes what the index still points to in front of a cut to a data file, in key order.
 struct Copy<'a> {
-    checkpointer: &'a Checkpointer,
     database: &'a LogicalDb,
-    /// Begun by the first record.
-    writer: Option<DataFileWriter>,
+    writer: DataFileWriter,
 }
 
 impl Copy<'_> {
@@ -232,7 +217,7 @@ impl Copy<'_> {
         };
         let key = id.to_key();
         let transaction: TransactionId = entry.version();
-        self.writer()?
+        self.writer
             .push(&Record {
                 collection,
                 key: &key,
@@ -257,14 +242,5 @@ impl Copy<'_> {
                 // Nobody else moves records or trims the log.
                 Missed::Moved => trouble::lost_place(entry),
             })
-    }
-
-    fn writer(&mut self) -> Result<&mut DataFileWriter, Error> {
-        if self.writer.is_none() {
-            let number = self.checkpointer.manifest.next_data_file;
-            let created = DataFileWriter::create(&self.checkpointer.home, number);
-            self.writer = Some(created.map_err(trouble::of_storage)?);
-        }
-        self.writer.as_mut().ok_or_else(closed)
     }
 }

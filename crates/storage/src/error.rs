@@ -134,6 +134,12 @@ pub enum StorageError {
         /// The number asked for.
         number: DataFileNumber,
     },
+    /// There is no data file to rebuild the manifest from.
+    #[error("{} holds no data file", directory.display())]
+    NoDataFile {
+        /// Where they would be.
+        directory: PathBuf,
+    },
     /// No data file holds what is needed to rebuild the manifest.
     #[error("the manifest cannot be rebuilt: {reason}")]
     CannotRebuild {

@@ -103,7 +103,7 @@ impl Run {
             }
             Step::RebuildManifest => match Manifest::rebuild(&self.store.home) {
                 Ok(rebuilt) => assert_eq!(rebuilt, self.store.manifest),
-                Err(StorageError::CannotRebuild { .. }) => {
+                Err(StorageError::NoDataFile { .. }) => {
                     assert!(self.store.manifest.data_files.is_empty());
                 }
                 Err(error) => panic!("{error}"),

@@ -271,10 +271,7 @@ fn an_older_database_never_stands_in_for_a_lost_one() {
     );
     // There is none.
     let error = Manifest::rebuild(&fixture::home(&fixture::disk(1))).unwrap_err();
-    assert!(
-        matches!(error, StorageError::CannotRebuild { .. }),
-        "{error}"
-    );
+    assert!(matches!(error, StorageError::NoDataFile { .. }), "{error}");
 }
 
 #[test]

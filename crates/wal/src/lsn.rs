@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::format::SEGMENT_HEADER_BYTES;
+
 /// A position in the log of one database: bytes since its beginning, over all segments.
 ///
 /// Positions only grow and are never used twice for different durable bytes; 0 is in front of every
@@ -10,6 +12,8 @@ pub struct Lsn(u64);
 impl Lsn {
     /// The beginning of every log.
     pub const ZERO: Self = Self(0);
+    /// Where the first batch of every log begins, behind the header of its first segment.
+    pub const FIRST_BATCH: Self = Self(SEGMENT_HEADER_BYTES as u64);
 
     /// Wraps a position in bytes.
     #[must_use]

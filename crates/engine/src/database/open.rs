@@ -35,7 +35,8 @@ impl LogicalDb {
     /// Creates the files of a new, empty database.
     ///
     /// # Durability
-    /// On success they are durable, the manifest last.
+    /// On success they are durable, the manifest last: a manifest that is there says that a log is,
+    /// so that a log which vanishes is a loss and not a database without documents.
     ///
     /// # Errors
     /// `FileOpen`, `FileWrite`, `FileSync`, `DiskFull`.
@@ -52,9 +53,12 @@ impl LogicalDb {
             &mut |_| Ok(()),
         )
         .map_err(trouble::of_log)?;
+        let manifest = first_manifest(log.end());
         log.close().map_err(trouble::of_log)?;
-        let home = home(host, options, identity);
-        Manifest::empty().store(&home).map_err(trouble::of_storage)
+        // CRASH: a log without a manifest is a leftover that the next creation replaces.
+        manifest
+            .store(&home(host, options, identity))
+            .map_err(trouble::of_storage)
     }
 
     /// Opens a database with its files.
@@ -189,15 +193,14 @@ fn first_unused(last: TransactionId) -> TransactionId {
     TransactionId::new(last.get().saturating_add(TRANSACTION_GAP))
 }
 
-/// The manifest, or what the data files say where it is damaged.
+/// The manifest, or what the data files or the log say where it is missing or damaged.
 fn load_manifest(home: &StorageHome) -> Result<Manifest, Error> {
     let loaded = match Manifest::load(home) {
         Ok(loaded) => loaded,
-        Err(error @ StorageError::Corrupt { .. }) => {
+        Err(error @ (StorageError::Corrupt { .. } | StorageError::Missing { .. })) => {
             tracing::error!(database = %home.name, %error, "rebuilding the manifest");
-            let manifest = Manifest::rebuild(home).map_err(trouble::of_storage)?;
             LoadedManifest {
-                manifest,
+                manifest: rebuild_manifest(home)?,
                 is_damaged: true,
             }
         }
@@ -208,6 +211,26 @@ fn load_manifest(home: &StorageHome) -> Result<Manifest, Error> {
         loaded.manifest.store(home).map_err(trouble::of_storage)?;
     }
     Ok(loaded.manifest)
+}
+
+fn rebuild_manifest(home: &StorageHome) -> Result<Manifest, Error> {
+    match Manifest::rebuild(home) {
+        // Every checkpoint writes a data file, so there has been none: the log is the database. One
+        // that does not reach back to its beginning is found out by its recovery.
+        Err(StorageError::NoDataFile { .. }) => Ok(first_manifest(Lsn::FIRST_BATCH)),
+        rebuilt => rebuilt.map_err(trouble::of_storage),
+    }
+}
+
+/// The manifest of a database whose log begins, and whose data files are still to come.
+///
+/// INVARIANT: it covers the header of the log, so that a log that is missing altogether is a loss
+/// and not a database without documents.
+fn first_manifest(log_end: Lsn) -> Manifest {
+    Manifest {
+        covered: LogPosition::new(log_end.get()),
+        ..Manifest::empty()
+    }
 }
 
 /// Removes what a crash left of a checkpoint.

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use docdb_storage::{Manifest, StorageError, StorageFile, StorageHome, manifest_path};
 use docdb_types::{Code, DatabaseName, DatabaseUid, Error};
 use docdb_vfs::{EntryKind, Host, OpenMode, remove_durable};
+use docdb_wal::Lsn;
 
 use super::databases::{Databases, Leftovers};
 use super::memory::MemoryBudget;
@@ -15,9 +16,6 @@ use crate::catalog::Identity;
 use crate::database::LogicalDb;
 use crate::options::DatabaseOptions;
 use crate::trouble;
-
-/// Length of the header of a log segment, which is all of a log that holds nothing.
-const LOG_HEADER_BYTES: u64 = 96;
 
 /// The databases that docdb is for.
 #[derive(Debug)]
@@ -105,7 +103,7 @@ impl LogicalDatabases {
         let path = self.options.wal_directory.join(file);
         let file = self.host.files.open(&path, OpenMode::Read)?;
         let mut block = [0; 64 * 1024];
-        let mut offset = LOG_HEADER_BYTES;
+        let mut offset = Lsn::FIRST_BATCH.get();
         loop {
             let read = file.read_at(&mut block, offset)?;
             if read == 0 {

@@ -13,13 +13,15 @@ impl Manifest {
     /// everything a manifest would, so that taking it is as right as the manifest before it.
     ///
     /// # Errors
-    /// [`StorageError::CannotRebuild`] when there is no data file, or when the newest one or one
-    /// that it names as live cannot be opened even by salvage: an older set would silently be an
-    /// older database. Without any data file, the log alone is the database, if it reaches back to
-    /// its beginning.
+    /// [`StorageError::CannotRebuild`] when the newest data file or one that it names as live cannot
+    /// be opened even by salvage: an older set would silently be an older database.
+    /// [`StorageError::NoDataFile`]: the log alone is the database, if it reaches back to its
+    /// beginning.
     pub fn rebuild(home: &StorageHome) -> Result<Self, StorageError> {
         let Some(newest) = data_files(home)?.into_iter().max() else {
-            return Err(cannot("there is no data file", None));
+            return Err(StorageError::NoDataFile {
+                directory: home.directory.clone(),
+            });
         };
         let opened = open(home, newest)
             .map_err(|error| cannot("the newest data file cannot be opened", Some(error)))?;
