@@ -2,7 +2,7 @@
 
 use std::io;
 
-use docdb_types::{Code, Error};
+use docdb_types::{Code, Effect, Error};
 
 /// An error, and the byte of the line that is to blame where there is one.
 #[derive(Debug)]
@@ -15,6 +15,13 @@ impl Failure {
     /// The line is not a command, or not one of this form.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Error::new(Code::UnknownOperation, message.into()).into()
+    }
+
+    /// A person gave up waiting.
+    pub(crate) fn interrupted() -> Self {
+        Error::new(Code::Timeout, "interrupted before the answer")
+            .with_effect(Effect::Unknown)
+            .into()
     }
 
     /// A file could not be opened or read.

@@ -47,12 +47,14 @@ pub(crate) fn run(shell: &mut Shell) -> anyhow::Result<ExitCode> {
     loop {
         editor.set_helper(Some(Completion::of(shell)));
         match read(&mut editor, &shell.session.prompt()) {
-            Ok(line) => {
-                if !line.trim().is_empty() {
-                    remember(&mut editor, &line, file.as_deref());
-                }
-                if shell.run_line(line.as_bytes())? == Next::Leave {
-                    break;
+            Ok(lines) => {
+                for line in lines {
+                    if !line.trim().is_empty() {
+                        remember(&mut editor, &line, file.as_deref());
+                    }
+                    if shell.run_line(line.as_bytes())? == Next::Leave {
+                        return Ok(ExitCode::SUCCESS);
+                    }
                 }
             }
             Err(ReadlineError::Interrupted) => {}
@@ -70,15 +72,37 @@ fn history_file() -> Option<PathBuf> {
     history::prepare(&file).ok().map(|()| file)
 }
 
-/// Reads a line, and further ones while brackets of its JSON are open.
-fn read(editor: &mut Editor<Completion, FileHistory>, prompt: &str) -> rustyline::Result<String> {
-    let mut line = editor.readline(prompt)?;
-    while goes_on(&line) {
+/// Reads a line, and further ones while brackets of its JSON are open. What was pasted may be
+/// several lines.
+fn read(
+    editor: &mut Editor<Completion, FileHistory>,
+    prompt: &str,
+) -> rustyline::Result<Vec<String>> {
+    let mut text = editor.readline(prompt)?;
+    loop {
+        let lines = lines_of(&text);
+        if !lines.last().is_some_and(|line| goes_on(line)) {
+            return Ok(lines);
+        }
         let next = editor.readline(CONTINUED)?;
-        line.push('\n');
-        line.push_str(&next);
+        text.push('\n');
+        text.push_str(&next);
     }
-    Ok(line)
+}
+
+/// Splits a text into lines, where a break inside the JSON of a command ends none.
+fn lines_of(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for part in text.lines() {
+        match lines.last_mut() {
+            Some(open) if goes_on(open) => {
+                open.push('\n');
+                open.push_str(part);
+            }
+            _ => lines.push(part.to_owned()),
+        }
+    }
+    lines
 }
 
 /// Whether the line is a command whose JSON is not complete.
@@ -206,5 +230,15 @@ mod tests {
         assert!(!goes_on(".create {}"));
         assert!(!goes_on(".open {"));
         assert!(!goes_on("{"));
+    }
+
+    #[test]
+    fn a_pasted_text_is_the_lines_that_a_file_would_have_been() {
+        assert_eq!(lines_of(""), Vec::<String>::new());
+        assert_eq!(
+            lines_of(".use shop\n.create 1 {\n\t\"a\": [1,\n2]}\n.count\n"),
+            [".use shop", ".create 1 {\n\t\"a\": [1,\n2]}", ".count"],
+        );
+        assert_eq!(lines_of(".count\n.create {\n"), [".count", ".create {"]);
     }
 }

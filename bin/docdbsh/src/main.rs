@@ -18,6 +18,7 @@ mod flags;
 mod history;
 mod import;
 mod interactive;
+mod interrupt;
 mod line;
 mod lines;
 mod request;

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
@@ -15,6 +16,7 @@ use crate::answer::{self, Answer, Format};
 use crate::failure::Failure;
 use crate::flags::Flags;
 use crate::interactive;
+use crate::interrupt::Interrupt;
 use crate::lines::{Extent, Lines};
 use crate::session::{Session, Streams};
 
@@ -43,6 +45,8 @@ pub(crate) struct Shell {
     pub(crate) session: Session,
     output: io::Stdout,
     format: Format,
+    /// Where a person types.
+    interrupt: Option<Arc<Interrupt>>,
 }
 
 /// Runs the shell as its flags say. Answers the exit status: 0, or 1 after a failure.
@@ -103,11 +107,13 @@ impl Shell {
             })
             .map_err(described)
             .with_context(|| format!("no server at {}", flags.socket.display()))?;
+        let interrupt = (streams.screen).then(|| Interrupt::listen(runtime.handle()));
         let mut shell = Self {
             runtime,
             session,
             output: io::stdout(),
             format,
+            interrupt,
         };
         if let Some(name) = &flags.db {
             shell
@@ -162,7 +168,15 @@ impl Shell {
         }
         self.session.history.push(line);
         let mut output = self.output.lock();
-        let answer = self.runtime.block_on(self.session.run(line, &mut output));
+        let answer = self.runtime.block_on(async {
+            let command = self.session.run(line, &mut output);
+            match &self.interrupt {
+                Some(interrupt) => {
+                    (interrupt.or(command).await).unwrap_or_else(|| Err(Failure::interrupted()))
+                }
+                None => command.await,
+            }
+        });
         drop(output);
         self.answer(line, &answer)
     }

@@ -5,3 +5,4 @@
 mod answers;
 mod exchange;
 mod harness;
+mod terminal;
