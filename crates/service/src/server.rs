@@ -50,6 +50,9 @@ impl Service {
             Some(bytes) => codec.with_frame_limit(FrameLimit::new(bytes)),
             None => codec,
         };
+        if let Some(path) = &options.socket_path {
+            SocketFile::check(path).await?;
+        }
         // ORDER: the directory is locked first. Who does not own it touches no socket.
         let engine = open_engine(&options).await?;
         let socket = match &options.socket_path {

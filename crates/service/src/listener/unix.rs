@@ -32,10 +32,12 @@ struct Identity {
 #[non_exhaustive]
 pub enum SocketError {
     /// Another server answers there.
-    #[error("a server is already listening at {}", path.display())]
+    #[error("a server{} is already listening at {}", process(*pid), path.display())]
     Live {
         /// The path.
         path: PathBuf,
+        /// The process that listens, where the system tells.
+        pid: Option<i32>,
     },
     /// Something that is not a socket is there.
     #[error("{} exists and is not a socket but a {found}", path.display())]
@@ -91,6 +93,15 @@ impl SocketFile {
         ))
     }
 
+    /// Refuses a path that [`listen`](Self::listen) would refuse, so that a start in vain leaves
+    /// nothing behind. Changes nothing.
+    ///
+    /// # Errors
+    /// [`SocketError`].
+    pub(crate) async fn check(path: &Path) -> Result<(), SocketError> {
+        inspect(path).await.map(drop)
+    }
+
     /// Removes the file, unless the path leads to another one by now.
     pub(crate) fn remove(self) {
         let is_ours =
@@ -115,11 +126,29 @@ impl Identity {
     }
 }
 
+/// What stands in nobody's way at the path of a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Vacancy {
+    /// Nothing is there.
+    Empty,
+    /// A socket that no server answers at.
+    Stale,
+}
+
 /// Removes a socket that no server answers at, and nothing else.
 async fn clear(path: &Path) -> Result<(), SocketError> {
+    if inspect(path).await? == Vacancy::Stale {
+        tracing::info!(path = %path.display(), "the socket of a dead server is replaced");
+        rustix::fs::unlink(path).map_err(|error| system("remove the stale", path, error))?;
+    }
+    Ok(())
+}
+
+/// Finds out what is at a path, and leaves it as it is.
+async fn inspect(path: &Path) -> Result<Vacancy, SocketError> {
     let stat = match rustix::fs::lstat(path) {
         Ok(stat) => stat,
-        Err(Errno::NOENT) => return Ok(()),
+        Err(Errno::NOENT) => return Ok(Vacancy::Empty),
         Err(error) => return Err(system("inspect", path, error)),
     };
     if let Some(found) = kind_other_than_socket(&stat) {
@@ -129,19 +158,25 @@ async fn clear(path: &Path) -> Result<(), SocketError> {
         });
     }
     match tokio::time::timeout(PATIENCE, UnixStream::connect(path)).await {
-        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            tracing::info!(path = %path.display(), "the socket of a dead server is replaced");
-            rustix::fs::unlink(path).map_err(|error| system("remove the stale", path, error))
-        }
-        Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(Vacancy::Stale),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => Ok(Vacancy::Empty),
         Ok(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
             Err(system("find out who listens at", path, error))
         }
-        // It took the connection, or is too busy to: its queue of connections is full.
-        Ok(_) | Err(_) => Err(SocketError::Live {
+        Ok(Ok(stream)) => Err(SocketError::Live {
             path: path.to_owned(),
+            pid: stream.peer_cred().ok().and_then(|peer| peer.pid()),
+        }),
+        // It is too busy to take the connection: its queue of connections is full.
+        Ok(Err(_)) | Err(_) => Err(SocketError::Live {
+            path: path.to_owned(),
+            pid: None,
         }),
     }
+}
+
+fn process(pid: Option<i32>) -> String {
+    pid.map_or_else(String::new, |pid| format!(" (process {pid})"))
 }
 
 fn kind_other_than_socket(stat: &Stat) -> Option<&'static str> {

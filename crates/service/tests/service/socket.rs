@@ -35,7 +35,11 @@ async fn the_socket_of_a_live_server_is_left_alone() {
         matches!(error, StartError::Socket(SocketError::Live { .. })),
         "{error}"
     );
-    assert!(!error.to_string().contains('\n'));
+    let text = error.to_string();
+    assert!(!text.contains('\n'));
+    assert!(text.contains(&std::process::id().to_string()), "{text}");
+    let left = std::fs::read_dir(elsewhere.path()).unwrap().count();
+    assert_eq!(left, 0, "a start in vain leaves nothing behind");
     assert!(harness.connect().await.call(Command::Ping).await.is_ok());
 }
 
