@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use docdb_engine::{Condition, DatabaseStatus, Engine, EngineOptions, OpenMode};
 use docdb_types::{Code, CollectionName, DocumentId, Effect, FsyncMode};
-use docdb_vfs::{CrashProfile, Host, SimVfs};
+use docdb_vfs::{CallKind, CrashProfile, Fault, FaultKind, FaultOn, Host, SimVfs};
 
 use documents::{by_hand, create, document, existing, get, id, name, open_on, put};
 
@@ -384,4 +384,31 @@ fn handles_of_one_database_are_the_same() {
         &engine.database(database.id()).unwrap()
     ));
     assert!(Arc::ptr_eq(&database, &engine.open_handles()[0]));
+}
+
+#[test]
+fn what_one_database_costs_to_open_does_not_grow_with_the_number_of_others() {
+    let disk = SimVfs::new(1);
+    let engine = open_on(&disk);
+    for number in 0..20 {
+        put(&create(&engine, &format!("db{number}")), 1, "1").unwrap();
+    }
+    engine.close().unwrap();
+    drop(engine);
+    let engine = open_on(&disk);
+    drop(existing(&engine, "db0"));
+    // From here on no directory is read again.
+    let listing = FaultOn::call(CallKind::List, "");
+    disk.fail(Fault::always(listing, FaultKind::Eio));
+    for number in 1..20 {
+        let database = existing(&engine, &format!("db{number}"));
+        assert_eq!(get(&database, 1).unwrap(), "1");
+        engine.close_database(database.id()).unwrap();
+        let database = existing(&engine, &format!("db{number}"));
+        put(&database, 2, "2").unwrap();
+    }
+    put(&create(&engine, "new"), 1, "1").unwrap();
+    engine.drop_database(&name("db7")).unwrap();
+    put(&create(&engine, "db7"), 1, "3").unwrap();
+    assert_eq!(disk.fault_hits(), 0);
 }

@@ -249,7 +249,7 @@ impl Orphans {
         let listed = home
             .host
             .files
-            .list(directory)
+            .list_prefixed(directory, home.file_prefix().as_ref())
             .map_err(|source| StorageError::io(FileAction::List, directory, source))?;
         let mut paths = Vec::new();
         for entry in listed.iter().filter(|entry| entry.kind == EntryKind::File) {

@@ -33,6 +33,11 @@ impl StorageHome {
         data_file_path(&self.directory, &self.name, number)
     }
 
+    /// How the names of all files of the database begin.
+    pub(crate) fn file_prefix(&self) -> String {
+        format!("{}.", self.name)
+    }
+
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }

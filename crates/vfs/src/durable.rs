@@ -2,6 +2,7 @@
 //!
 //! INVARIANT: no function here repeats a failed sync.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -95,7 +96,8 @@ pub fn create_dir_durable(vfs: &dyn Vfs, dir: &Path) -> io::Result<()> {
         }
     }
     // Listing is the check that the level found is a directory, and one that can be used.
-    vfs.list(or_current(found))?;
+    let nothing_long = OsStr::new(".");
+    vfs.list_prefixed(or_current(found), nothing_long)?;
     if let Some(above) = found.parent() {
         match vfs.sync_dir(or_current(above)) {
             // A directory that this user may not open is not one that docdb has written to.
@@ -108,7 +110,7 @@ pub fn create_dir_durable(vfs: &dyn Vfs, dir: &Path) -> io::Result<()> {
             Ok(()) => {}
             // Somebody else was faster; the sync below is needed all the same.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                vfs.list(level)?;
+                vfs.list_prefixed(level, nothing_long)?;
             }
             Err(error) => return Err(error),
         }

@@ -1,9 +1,11 @@
 //! The file system as docdb sees it: [`Vfs`], [`File`], [`Lock`].
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::sync::Arc;
 use std::{fmt, io};
+
+use crate::listed::begins_with;
 
 /// How [`Vfs::open`] opens a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,8 +36,6 @@ pub struct Entry {
     pub name: OsString,
     /// What the name stands for; symbolic links are not followed.
     pub kind: EntryKind,
-    /// Length in bytes of a regular file; 0 for everything else.
-    pub length: u64,
 }
 
 /// Why a lock was not taken.
@@ -101,6 +101,16 @@ pub trait Vfs: Send + Sync + 'static {
     /// # Errors
     /// `NotFound`, `NotADirectory`, and whatever the system refuses.
     fn list(&self, dir: &Path) -> io::Result<Vec<Entry>>;
+
+    /// The entries of a directory whose names begin with `prefix`, sorted by the bytes of the names.
+    ///
+    /// # Errors
+    /// As for [`list`](Vfs::list).
+    fn list_prefixed(&self, dir: &Path, prefix: &OsStr) -> io::Result<Vec<Entry>> {
+        let mut entries = self.list(dir)?;
+        entries.retain(|entry| begins_with(&entry.name, prefix));
+        Ok(entries)
+    }
 
     /// Creates one directory, accessible by its owner only (mode 0700).
     ///

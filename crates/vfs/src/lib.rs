@@ -38,6 +38,7 @@ mod durable;
 mod entropy;
 mod file_system;
 mod host;
+mod listed;
 mod real;
 mod sim;
 
@@ -48,6 +49,7 @@ pub use durable::{
 pub use entropy::{Entropy, RealEntropy};
 pub use file_system::{Entry, EntryKind, File, Lock, LockError, OpenMode, Vfs};
 pub use host::Host;
+pub use listed::ListedVfs;
 pub use real::RealVfs;
 pub use sim::{
     CallKind, CrashProfile, Fault, FaultKind, FaultOn, Persistence, PowerLoss, SimClock,

@@ -20,7 +20,7 @@ use crate::names::LogNames;
 /// [`WalError::Sync`] when the directory cannot be synced.
 pub fn destroy(files: &dyn Vfs, directory: &Path, name: &DatabaseName) -> Result<(), WalError> {
     let names = LogNames::new(directory, name);
-    let entries = match files.list(directory) {
+    let entries = match files.list_prefixed(directory, names.prefix()) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(source) => return Err(io_error("list", directory, source)),

@@ -1,5 +1,6 @@
 //! The names of the files of one log.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use docdb_types::DatabaseName;
@@ -34,6 +35,11 @@ impl LogNames {
 
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// How the names of all its files begin.
+    pub(crate) fn prefix(&self) -> &OsStr {
+        OsStr::new(&self.active)
     }
 
     pub(crate) fn name(&self, file: LogFile) -> String {

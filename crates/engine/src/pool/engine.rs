@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use docdb_types::{Code, DatabaseId, DatabaseName, Error, FsyncMode};
-use docdb_vfs::Host;
+use docdb_vfs::{Host, ListedVfs};
 use parking_lot::Mutex;
 
 use super::databases::Databases;
@@ -64,6 +64,11 @@ impl Engine {
     pub fn open(host: Host, options: EngineOptions) -> Result<Self, Error> {
         options.validate()?;
         let locks = DirectoryLocks::take(&host, &options)?;
+        // From the locks on nobody else changes the directories.
+        let host = Host {
+            files: Arc::new(ListedVfs::new(host.files)),
+            ..host
+        };
         let budget = MemoryBudget::new(options.global_memory_bytes);
         let databases =
             LogicalDatabases::new(host.clone(), options.database(), Arc::clone(&budget));

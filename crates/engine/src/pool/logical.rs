@@ -1,8 +1,7 @@
-use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use docdb_storage::{Manifest, StorageError, StorageFile, StorageHome, manifest_path};
 use docdb_types::{Code, DatabaseName, DatabaseUid, Error};
@@ -23,9 +22,6 @@ pub(crate) struct LogicalDatabases {
     host: Host,
     options: DatabaseOptions,
     budget: Arc<MemoryBudget>,
-    /// Names under which files stood when it was first asked for. Since the directories are locked,
-    /// files of other names are those of this pool.
-    names_with_files: OnceLock<BTreeSet<DatabaseName>>,
 }
 
 impl LogicalDatabases {
@@ -38,42 +34,26 @@ impl LogicalDatabases {
             host,
             options,
             budget,
-            names_with_files: OnceLock::new(),
         }
     }
 
-    /// The files of all databases in a directory, each with the name of its database.
-    fn files_in(&self, directory: &Path) -> Result<Vec<(DatabaseName, String)>, Error> {
-        let entries = self.host.files.list(directory).map_err(|error| {
-            Error::new(
-                Code::FileRead,
-                format!("cannot list {}: {error}", directory.display()),
-            )
-        })?;
+    /// The files of a database in a directory.
+    fn files_in(&self, directory: &Path, name: &DatabaseName) -> Result<Vec<String>, Error> {
+        let files = &self.host.files;
+        let entries = files
+            .list_prefixed(directory, format!("{name}.").as_ref())
+            .map_err(|error| {
+                Error::new(
+                    Code::FileRead,
+                    format!("cannot list {}: {error}", directory.display()),
+                )
+            })?;
         let files = entries.into_iter();
         Ok(files
             .filter(|entry| entry.kind == EntryKind::File)
-            .filter_map(|entry| Some((owner(&entry.name)?, entry.name.to_str()?.to_owned())))
+            .filter(|entry| owner(&entry.name).as_ref() == Some(name))
+            .filter_map(|entry| entry.name.into_string().ok())
             .collect())
-    }
-
-    fn had_files(&self, name: &DatabaseName) -> Result<bool, Error> {
-        if let Some(names) = self.names_with_files.get() {
-            return Ok(names.contains(name));
-        }
-        let mut names = BTreeSet::new();
-        for directory in [&self.options.data_directory, &self.options.wal_directory] {
-            names.extend(self.files_in(directory)?.into_iter().map(|(name, _)| name));
-        }
-        Ok(self.names_with_files.get_or_init(|| names).contains(name))
-    }
-
-    /// Whether the file exists that is the first one of a creation.
-    fn has_log(&self, name: &DatabaseName) -> Result<bool, Error> {
-        let path = self.options.wal_directory.join(format!("{name}.wal"));
-        self.host.files.exists(&path).map_err(|error| {
-            Error::new(Code::FileOpen, format!("cannot look for the log: {error}"))
-        })
     }
 
     /// Whether a file holds something that a person may want to keep. A file that cannot be judged
@@ -139,15 +119,9 @@ impl Databases for LogicalDatabases {
     }
 
     fn leftovers(&self, name: &DatabaseName) -> Result<Leftovers, Error> {
-        if !self.had_files(name)? && !self.has_log(name)? {
-            return Ok(Leftovers::None);
-        }
         let mut leftovers = Leftovers::None;
         for directory in [&self.options.data_directory, &self.options.wal_directory] {
-            for (owner, file) in self.files_in(directory)? {
-                if owner != *name {
-                    continue;
-                }
+            for file in self.files_in(directory, name)? {
                 if self.holds_data(name, &file) {
                     return Ok(Leftovers::Data { file });
                 }
@@ -173,7 +147,8 @@ impl Databases for LogicalDatabases {
         };
         // ORDER: the manifest before all others, durably.
         remove_durable(files, &manifest_path(directory, name)).map_err(failed)?;
-        for entry in files.list(directory).map_err(failed)? {
+        let entries = files.list_prefixed(directory, format!("{name}.").as_ref());
+        for entry in entries.map_err(failed)? {
             if StorageFile::parse(name, &entry.name).is_some() {
                 match files.remove(&directory.join(&entry.name)) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => {

@@ -55,7 +55,7 @@ fn data_files(home: &StorageHome) -> Result<Vec<DataFileNumber>, StorageError> {
     let listed = home
         .host
         .files
-        .list(&home.directory)
+        .list_prefixed(&home.directory, home.file_prefix().as_ref())
         .map_err(|source| StorageError::io(FileAction::List, &home.directory, source))?;
     let numbers =
         listed

@@ -13,24 +13,17 @@ pub(super) fn list(dir: &Path) -> io::Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
-        let metadata = match entry.metadata() {
-            Ok(metadata) => metadata,
+        // The directory itself says it, on most file systems without another look.
+        let kind = match entry.file_type() {
+            Ok(kind) if kind.is_file() => EntryKind::File,
+            Ok(kind) if kind.is_dir() => EntryKind::Directory,
+            Ok(_) => EntryKind::Other,
             // Removed since the directory was read.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(error),
         };
-        let (kind, length) = if metadata.is_file() {
-            (EntryKind::File, metadata.len())
-        } else if metadata.is_dir() {
-            (EntryKind::Directory, 0)
-        } else {
-            (EntryKind::Other, 0)
-        };
-        entries.push(Entry {
-            name: entry.file_name(),
-            kind,
-            length,
-        });
+        let name = entry.file_name();
+        entries.push(Entry { name, kind });
     }
     entries.sort();
     Ok(entries)

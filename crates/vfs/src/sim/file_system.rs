@@ -197,12 +197,6 @@ impl Vfs for SimVfs {
                         Node::File(_) => EntryKind::File,
                         Node::Directory(_) => EntryKind::Directory,
                     },
-                    length: match node {
-                        Node::File(id) => {
-                            disk.files.get(id).map_or(0, |inode| inode.visible.length())
-                        }
-                        Node::Directory(_) => 0,
-                    },
                 })
                 .collect())
         })

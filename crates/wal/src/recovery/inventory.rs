@@ -44,7 +44,7 @@ impl Inventory {
         uid: DatabaseUid,
         drop_cache: bool,
     ) -> Result<Self, WalError> {
-        let entries = match files.list(names.directory()) {
+        let entries = match files.list_prefixed(names.directory(), names.prefix()) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(source) => return Err(io_error("list", names.directory(), source)),
@@ -60,8 +60,10 @@ impl Inventory {
         let mut inventory = Self::default();
         for kind in kinds {
             let last = inventory.segments.last().map_or(0, |found| found.number);
-            let found = FoundSegment::open(files, names, kind, last + 1, drop_cache)?;
-            inventory.segments.push(found.checked(uid, last));
+            // One that is gone since the directory was read is missing like any other.
+            if let Some(found) = FoundSegment::open(files, names, kind, last + 1, drop_cache)? {
+                inventory.segments.push(found.checked(uid, last));
+            }
         }
         Ok(inventory)
     }
@@ -74,10 +76,13 @@ impl FoundSegment {
         kind: LogFile,
         next_number: u64,
         drop_cache: bool,
-    ) -> Result<Self, WalError> {
+    ) -> Result<Option<Self>, WalError> {
         let path = names.path(kind);
         let failed = |source| io_error("open", &path, source);
-        let file = files.open(&path, OpenMode::Read).map_err(failed)?;
+        let file = match files.open(&path, OpenMode::Read) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(failed)?,
+        };
         let length = file.length().map_err(failed)?;
         if drop_cache {
             file.drop_cache().map_err(failed)?;
@@ -89,7 +94,7 @@ impl FoundSegment {
             (_, Ok(header)) => header.number,
             _ => next_number,
         };
-        Ok(Self {
+        Ok(Some(Self {
             kind,
             number,
             name,
@@ -97,7 +102,7 @@ impl FoundSegment {
             file,
             length,
             header,
-        })
+        }))
     }
 
     /// Refuses a header that is whole and belongs elsewhere.
