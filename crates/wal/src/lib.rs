@@ -88,4 +88,4 @@ pub use recovery::{Damage, LogState, Recovered, Recovery, inspect};
 pub use segment::SegmentInfo;
 pub use statistics::{Histogram, WalStatistics};
 pub use trim::Trimmed;
-pub use writer::Wal;
+pub use writer::{UNSYNCED_IDS, Wal};

@@ -27,6 +27,11 @@ pub struct Wal {
     pub(crate) mode: Mode,
 }
 
+/// How far the ids of acknowledged transactions may run ahead of the last durable one in the modes
+/// that do not wait for a sync. Who numbers its first transaction after an opening at least twice as
+/// far behind the last one it found (at 1 where there is none), uses no id for a second time, whatever a crash took back.
+pub const UNSYNCED_IDS: u64 = 1 << 19;
+
 /// What the log can still do.
 #[derive(Debug)]
 pub(crate) enum Mode {
@@ -46,6 +51,8 @@ pub(crate) struct Active {
     preallocation: Preallocation,
     pub(crate) link: Link,
     pub(crate) last_transaction: TransactionId,
+    /// The last transaction that is known to be durable.
+    synced_transaction: TransactionId,
     /// After a failed rotation, the length below which it is not tried again.
     pub(crate) rotate_from: u64,
 }
@@ -72,8 +79,16 @@ impl Active {
             preallocation: Preallocation::new(options),
             link,
             last_transaction,
+            synced_transaction: last_transaction,
             rotate_from: 0,
         }
+    }
+
+    /// Whether a crash now could let ids be used for a second time.
+    fn runs_ahead(&self) -> bool {
+        let synced = self.synced_transaction;
+        let ahead = self.last_transaction.get().saturating_sub(synced.get());
+        synced == TransactionId::ZERO || ahead >= UNSYNCED_IDS
     }
 
     pub(crate) fn end(&self) -> Lsn {
@@ -154,7 +169,8 @@ impl Wal {
     }
 
     /// [`append`](Self::append), and [`sync`](Self::sync) where the
-    /// [mode](WalOptions::fsync) acknowledges only what is durable.
+    /// [mode](WalOptions::fsync) acknowledges only what is durable, or where the transaction ids have
+    /// run [`UNSYNCED_IDS`] ahead of the last durable one; the first transaction of all is synced too.
     ///
     /// # Durability
     /// On success in the modes `always` and `group` the batch survives a power cut.
@@ -163,7 +179,7 @@ impl Wal {
     /// As for the two.
     pub fn commit(&mut self, batch: &mut BatchBuilder) -> Result<Appended, WalError> {
         let appended = self.append(batch)?;
-        if self.options.fsync.acknowledges_durable() {
+        if self.options.fsync.acknowledges_durable() || self.active()?.runs_ahead() {
             self.sync()?;
         }
         Ok(appended)
@@ -282,6 +298,9 @@ impl Wal {
             .counters
             .count_sync(clock.monotonic().saturating_sub(started));
         self.shared.set_durable(end);
+        if let Mode::Writable(active) = &mut self.mode {
+            active.synced_transaction = active.last_transaction;
+        }
         Ok(())
     }
 

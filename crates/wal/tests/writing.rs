@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use docdb_types::{Effect, FsyncMode};
 use docdb_vfs::{CallKind, CrashProfile, Fault, FaultKind, FaultOn, SimVfs, Vfs, write_whole};
-use docdb_wal::{BatchBuilder, Covered, LogState, Lsn, Wal, WalError, WalOptions, destroy};
+use docdb_wal::{
+    BatchBuilder, Covered, LogState, Lsn, UNSYNCED_IDS, Wal, WalError, WalOptions, destroy,
+};
 use fixture::{
     DIRECTORY, HEADER, add, batch, commit, contents, copy, covered, identity, is_corrupt, log_of,
     numbers, open, options, path, try_open,
@@ -54,13 +56,35 @@ fn modes_differ_in_when_a_commit_is_durable_and_durable_tells_the_truth() {
             ..one_segment()
         };
         let (disk, mut wal) = new_log(&options);
-        let start = wal.end();
-        let place = commit(&mut wal, 1);
-        assert_eq!(wal.end(), place.end);
+        let first = commit(&mut wal, 1);
+        assert_eq!(wal.durable(), first.end, "the first of all");
+        let second = commit(&mut wal, 2);
+        assert_eq!(wal.end(), second.end);
         let durable = mode.acknowledges_durable();
-        assert_eq!(wal.durable(), if durable { place.end } else { start });
+        assert_eq!(wal.durable(), if durable { second.end } else { first.end });
         let found = open(&disk.crash(CrashProfile::DropAll, 0), &options, Lsn::ZERO).2;
-        assert_eq!(found.len(), usize::from(durable), "{mode}");
+        assert_eq!(found.len(), 1 + usize::from(durable), "{mode}");
+    }
+}
+
+#[test]
+fn in_every_mode_the_ids_of_unsynced_transactions_stay_near_the_last_durable_one() {
+    for mode in FsyncMode::ALL {
+        let options = WalOptions {
+            fsync: mode,
+            ..one_segment()
+        };
+        let (disk, mut wal) = new_log(&options);
+        commit(&mut wal, 1);
+        let near = commit(&mut wal, UNSYNCED_IDS);
+        let far = commit(&mut wal, UNSYNCED_IDS + 1);
+        assert!(near.end < far.end);
+        assert_eq!(wal.durable(), far.end, "{mode}");
+        let found = open(&disk.crash(CrashProfile::DropAll, 0), &options, Lsn::ZERO);
+        let (mut wal, recovery, _) = found;
+        assert_eq!(recovery.last_transaction.get(), UNSYNCED_IDS + 1);
+        let next_life = commit(&mut wal, 3 * UNSYNCED_IDS + 1);
+        assert_eq!(wal.durable(), next_life.end, "{mode}");
     }
 }
 

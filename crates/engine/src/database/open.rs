@@ -10,8 +10,8 @@ use docdb_storage::{
 use docdb_types::{Code, CollectionName, DocumentId, Error, TransactionId};
 use docdb_vfs::Host;
 use docdb_wal::{
-    Covered, Damage, LogState, Lsn, RecordKind, Recovered, Recovery, Wal, WalError, WalIdentity,
-    WalOptions,
+    Covered, Damage, LogState, Lsn, RecordKind, Recovered, Recovery, UNSYNCED_IDS, Wal, WalError,
+    WalIdentity, WalOptions,
 };
 use parking_lot::Mutex;
 
@@ -26,8 +26,8 @@ use crate::trouble;
 
 /// Ids that are left out when a database that has been written to is opened. Transactions that were
 /// shown and that a crash then took back (`interval` and `none` mode) had ids below it, so that no
-/// id is used twice.
-const TRANSACTION_GAP: u64 = 1 << 20;
+/// id is used twice: the log syncs before ids run further ahead than half of it.
+const TRANSACTION_GAP: u64 = 2 * UNSYNCED_IDS;
 /// Changes that recovery applies at once.
 const CHANGES_AT_ONCE: usize = 4096;
 
