@@ -9,7 +9,7 @@ use std::error::Error;
 
 use docdb_storage::{
     CompactionCandidate, CompactionPolicy, DataFileWriter, FileSet, Index, Location, Manifest,
-    Merge, Record, RecordIdentity, RecordKind, StorageError, StorageHome,
+    Merge, MergeStep, Record, RecordIdentity, RecordKind, StorageError, StorageHome,
 };
 use docdb_types::{CollectionId, DatabaseName, DatabaseUid, DocumentId, TransactionId};
 use docdb_vfs::Host;
@@ -41,7 +41,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .iter()
         .map(|file| CompactionCandidate::new(file, index.view().file_use(file.number())))
         .collect();
-    let inputs = CompactionPolicy::plan_everything(&candidates).unwrap_or_default();
+    let policy = CompactionPolicy::default().thorough();
+    let inputs = policy.plan(&candidates).unwrap_or_default();
     let metadata = manifest.next_metadata(&inputs);
     let live = files.view();
     let output = manifest.next_data_file;
@@ -52,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         output,
         metadata: &metadata,
     };
-    let merged = merge.run(&mut |file, entry| index.needs(file, entry))?;
+    let merged = merge.run(&mut |file, entry| MergeStep::of(index.needs(file, entry)))?;
     manifest.succeeded_by(merged, &metadata)?.store(&home)?;
     let file = files.add(&merged)?;
     index.adopt(&file)?;

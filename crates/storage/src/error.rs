@@ -134,6 +134,9 @@ pub enum StorageError {
         /// The number asked for.
         number: DataFileNumber,
     },
+    /// Whoever ran a merge stopped it.
+    #[error("the merge was stopped")]
+    Stopped,
     /// There is no data file to rebuild the manifest from.
     #[error("{} holds no data file", directory.display())]
     NoDataFile {

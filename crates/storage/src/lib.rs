@@ -98,7 +98,7 @@ mod position;
 mod varint;
 
 pub use collection::CollectionRecord;
-pub use compaction::{CompactionCandidate, CompactionPolicy, Merge};
+pub use compaction::{CompactionCandidate, CompactionPolicy, Merge, MergeStep};
 pub use datafile::{
     DamagedRecord, DataFile, DataFileContent, DataFileMetadata, DataFileWriter, Entries,
     FooterEntry, MAX_KEY_BYTES, MAX_PAYLOAD_BYTES, Record, RecordIdentity, RecordKind, Salvage,

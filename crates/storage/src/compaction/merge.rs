@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::plan::oldest_of;
+use docdb_types::CollectionId;
+
 use crate::datafile::{MergedEntries, RecordReader};
 use crate::{
     DataFile, DataFileMetadata, DataFileNumber, DataFileRecord, DataFileWriter, FileView,
@@ -25,14 +26,36 @@ pub struct Merge<'a> {
     pub metadata: &'a DataFileMetadata,
 }
 
+/// What a merge does about a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MergeStep {
+    /// It is copied.
+    Copy,
+    /// It is left out.
+    LeaveOut,
+    /// The merge ends, and leaves nothing.
+    Stop,
+}
+
+impl MergeStep {
+    /// Copies what is needed, as [`Index::needs`](crate::Index::needs) says.
+    #[must_use]
+    pub const fn of(is_needed: bool) -> Self {
+        if is_needed {
+            Self::Copy
+        } else {
+            Self::LeaveOut
+        }
+    }
+}
+
 impl Merge<'_> {
-    /// Copies what `is_needed` (see [`Index::needs`](crate::Index::needs)) asks for into the new
-    /// file, in key order, and makes it durable. Tombstones that hide nothing in the files that
-    /// remain are left out. The file is written even when nothing is left: its metadata says which
-    /// files are live.
+    /// Copies what `decide` asks for into the new file, in key order, and makes it durable.
+    /// Tombstones that hide no document in the files that remain are left out. The file is written
+    /// even when nothing is left: its metadata says which files are live.
     ///
     /// A record is read, verified and written; nothing but the footer of the new file is kept in
-    /// memory. `is_needed` is asked once per record, and may take its time to spare the disk.
+    /// memory. `decide` is asked at most once per record, and may take its time to spare the disk.
     ///
     /// ORDER: what made a record unneeded must be durable before the manifest that makes the new
     /// file live is stored: the log has to be synced in between. Otherwise a crash could take back
@@ -43,43 +66,57 @@ impl Merge<'_> {
     ///
     /// # Errors
     /// [`StorageError::Corrupt`] when a needed record is damaged: it has to be healed before its
-    /// file can be merged. [`StorageError::NotOpen`], [`StorageError::Io`]. Nothing is left behind.
+    /// file can be merged. [`StorageError::Stopped`] when `decide` stopped it.
+    /// [`StorageError::NotOpen`], [`StorageError::Io`]. Nothing is left behind.
     pub fn run<K: IndexKey>(
         &self,
-        is_needed: &mut dyn FnMut(DataFileNumber, &FooterEntry<K>) -> bool,
+        decide: &mut dyn FnMut(DataFileNumber, &FooterEntry<K>) -> MergeStep,
     ) -> Result<DataFileRecord, StorageError> {
         let inputs = self.open_inputs()?;
-        let remaining = self
-            .live
-            .iter()
-            .filter(|file| !self.inputs.contains(&file.number()));
-        let oldest_remaining = oldest_of(remaining.map(|file| file.content()));
-        let mut readers: Vec<_> = inputs
-            .iter()
-            .map(|file| (file.number(), RecordReader::new(file)))
-            .collect();
+        let hidden = self.hidden_by(&inputs);
         let entries = inputs
             .iter()
+            .chain(&hidden)
             .map(|file| (file.number(), file.entries::<K>()))
             .collect();
-        let mut writer = DataFileWriter::create(self.home, self.output)?;
-        let mut kept = None;
+        let mut copy = Copy {
+            readers: inputs
+                .iter()
+                .map(|file| (file.number(), RecordReader::new(file)))
+                .collect(),
+            writer: DataFileWriter::create(self.home, self.output)?,
+            written: None,
+            tombstone: None,
+        };
         for entry in MergedEntries::of(entries)? {
             let (number, entry) = entry?;
-            let key = (entry.collection, entry.key.clone());
-            let hides_something = oldest_remaining.is_some_and(|oldest| oldest < entry.transaction);
-            let is_dropped = kept.as_ref() == Some(&key)
-                || (entry.kind == RecordKind::Tombstone && !hides_something)
-                || !is_needed(number, &entry);
-            if is_dropped {
-                continue;
+            if !self.inputs.contains(&number) {
+                copy.meet_remaining(&entry)?;
+            } else if !copy.has_newer(&entry) {
+                match decide(number, &entry) {
+                    MergeStep::Copy => copy.take(number, entry)?,
+                    MergeStep::LeaveOut => {}
+                    MergeStep::Stop => return Err(StorageError::Stopped),
+                }
             }
-            let reader = readers.iter_mut().find(|(input, _)| *input == number);
-            let (_, reader) = reader.ok_or(StorageError::NotOpen { number })?;
-            writer.push(&reader.read(&entry)?)?;
-            kept = Some(key);
         }
-        writer.finish(self.metadata)
+        copy.writer.finish(self.metadata)
+    }
+
+    /// The files that remain and may hold documents which tombstones of the inputs hide.
+    fn hidden_by(&self, inputs: &[Arc<DataFile>]) -> Vec<Arc<DataFile>> {
+        let contents = inputs.iter().map(|file| file.content());
+        let newest = contents
+            .filter(|content| content.tombstones > 0)
+            .map(|content| content.newest_transaction)
+            .max();
+        let remaining = self.live.iter().filter(|file| {
+            let content = file.content();
+            !self.inputs.contains(&file.number())
+                && content.documents > 0
+                && newest.is_some_and(|newest| content.oldest_transaction < newest)
+        });
+        remaining.map(Arc::clone).collect()
     }
 
     fn open_inputs(&self) -> Result<Vec<Arc<DataFile>>, StorageError> {
@@ -93,5 +130,57 @@ impl Merge<'_> {
                     .ok_or(StorageError::NotOpen { number })
             })
             .collect()
+    }
+}
+
+/// The new file as it grows. Entries come in key order, under a key the newest first.
+struct Copy<'f, K> {
+    readers: Vec<(DataFileNumber, RecordReader<'f>)>,
+    writer: DataFileWriter,
+    /// The key that was written last.
+    written: Option<(CollectionId, K)>,
+    /// A tombstone that waits for a document which it hides.
+    tombstone: Option<(DataFileNumber, FooterEntry<K>)>,
+}
+
+impl<K: IndexKey> Copy<'_, K> {
+    /// Whether a newer version of the same key is in the new file, or is the tombstone that waits.
+    fn has_newer(&self, entry: &FooterEntry<K>) -> bool {
+        let is_same =
+            |collection: CollectionId, key: &K| collection == entry.collection && *key == entry.key;
+        let waits = self.tombstone.as_ref();
+        self.written
+            .as_ref()
+            .is_some_and(|(id, key)| is_same(*id, key))
+            || waits.is_some_and(|(_, other)| is_same(other.collection, &other.key))
+    }
+
+    fn take(&mut self, number: DataFileNumber, entry: FooterEntry<K>) -> Result<(), StorageError> {
+        if entry.kind == RecordKind::Tombstone {
+            // One that still waits for another key has nothing to hide.
+            self.tombstone = Some((number, entry));
+            return Ok(());
+        }
+        self.write(number, entry)
+    }
+
+    /// An entry of a file that stays as it is.
+    fn meet_remaining(&mut self, entry: &FooterEntry<K>) -> Result<(), StorageError> {
+        let waits = self.tombstone.take_if(|(_, tombstone)| {
+            entry.kind == RecordKind::Document
+                && (tombstone.collection, &tombstone.key) == (entry.collection, &entry.key)
+        });
+        match waits {
+            Some((number, tombstone)) => self.write(number, tombstone),
+            None => Ok(()),
+        }
+    }
+
+    fn write(&mut self, number: DataFileNumber, entry: FooterEntry<K>) -> Result<(), StorageError> {
+        let reader = self.readers.iter_mut().find(|(input, _)| *input == number);
+        let (_, reader) = reader.ok_or(StorageError::NotOpen { number })?;
+        self.writer.push(&reader.read(&entry)?)?;
+        self.written = Some((entry.collection, entry.key));
+        Ok(())
     }
 }

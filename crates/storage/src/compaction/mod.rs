@@ -3,5 +3,5 @@
 mod merge;
 mod plan;
 
-pub use merge::Merge;
+pub use merge::{Merge, MergeStep};
 pub use plan::{CompactionCandidate, CompactionPolicy};

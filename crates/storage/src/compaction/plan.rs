@@ -3,7 +3,10 @@
 //! Two rules. *Dead bytes*: a file whose dead share passes the ratio is rewritten, so that dead
 //! bytes stay below the ratio of what is stored. *Many files*: as soon as `fan_in` files are of one
 //! size class (each class `fan_in` times as large as the one below), they become one, so that there
-//! are at most `fan_in` files of each class and a document is rewritten once per class.
+//! are at most `fan_in` files of each class and a document is rewritten once per class. Files past a
+//! share of what one merge copies are left alone by the second rule, so that every merge is short.
+
+use std::collections::BTreeMap;
 
 use docdb_types::TransactionId;
 
@@ -70,7 +73,7 @@ impl Default for CompactionPolicy {
             dead_ratio: 0.3,
             threshold_bytes: 100 << 20,
             fan_in: 8,
-            merge_bytes: 1 << 30,
+            merge_bytes: 512 << 20,
         }
     }
 }
@@ -79,6 +82,18 @@ impl Default for CompactionPolicy {
 const SMALLEST_CLASS_BYTES: u64 = 1 << 20;
 
 impl CompactionPolicy {
+    /// The policy of an explicit command: whatever a merge would drop is worth it, and so is every
+    /// file fewer.
+    #[must_use]
+    pub const fn thorough(self) -> Self {
+        Self {
+            dead_ratio: 0.0,
+            threshold_bytes: 0,
+            fan_in: 2,
+            ..self
+        }
+    }
+
     /// The files to merge next, ascending; `None` when none are worth it. Doing what it says until
     /// it says nothing ends.
     #[must_use]
@@ -93,17 +108,6 @@ impl CompactionPolicy {
             .or_else(salvaged)
     }
 
-    /// Every file that holds anything that a merge would drop, whatever the ratio: what an explicit
-    /// command to compact merges, ascending.
-    #[must_use]
-    pub fn plan_everything(files: &[CompactionCandidate]) -> Option<Vec<DataFileNumber>> {
-        let is_worth_it = files.len() > 1
-            || files
-                .iter()
-                .any(|file| file.is_salvaged || droppable_bytes(file, files) > 0);
-        is_worth_it.then(|| ascending(files.iter()))
-    }
-
     fn dead_files(&self, files: &[CompactionCandidate]) -> Option<Vec<DataFileNumber>> {
         if files.iter().map(|file| file.file_bytes).sum::<u64>() < self.threshold_bytes {
             return None;
@@ -116,33 +120,51 @@ impl CompactionPolicy {
             .filter(|file| share(file) > self.dead_ratio)
             .collect();
         dead.sort_by(|a, b| share(b).total_cmp(&share(a)));
-        let mut copied = 0_u64;
-        let chosen = dead.into_iter().enumerate().take_while(|(at, file)| {
-            copied = copied.saturating_add(file.used.live_bytes);
-            *at == 0 || copied <= self.merge_bytes
-        });
-        Some(ascending(chosen.map(|(_, file)| file))).filter(|chosen| !chosen.is_empty())
+        Some(self.as_many_as_fit(&dead, 1, files)).filter(|chosen| !chosen.is_empty())
     }
 
     fn small_files(&self, files: &[CompactionCandidate]) -> Option<Vec<DataFileNumber>> {
-        let fan_in = self.fan_in.max(2);
+        let fan_in = self.fan_in.max(2) as u64;
         let class_of = |file: &CompactionCandidate| {
             let (mut class, mut limit) = (0_u32, SMALLEST_CLASS_BYTES);
             while file.file_bytes > limit {
                 class += 1;
-                limit = limit.saturating_mul(fan_in as u64);
+                limit = limit.saturating_mul(fan_in);
             }
             class
         };
-        let mut classes: Vec<_> = files.iter().map(class_of).collect();
-        classes.sort_unstable();
-        let crowded = classes
-            .chunk_by(|a, b| a == b)
-            .find(|class| class.len() >= fan_in)
-            .and_then(|class| class.first())?;
-        Some(ascending(
-            files.iter().filter(|file| class_of(file) == *crowded),
-        ))
+        // What is larger is no burden, and rewriting it is one.
+        let small = files
+            .iter()
+            .filter(|file| file.file_bytes <= self.merge_bytes / fan_in);
+        let mut by_class = BTreeMap::<u32, Vec<&CompactionCandidate>>::new();
+        for file in small {
+            by_class.entry(class_of(file)).or_default().push(file);
+        }
+        let crowded = by_class
+            .into_values()
+            .find(|class| class.len() as u64 >= fan_in)?;
+        Some(self.as_many_as_fit(&crowded, 2, files))
+    }
+
+    /// The first of `chosen`, as long as their copies fit into one merge, but `least` of them.
+    ///
+    /// While a merge runs its copies stand beside what they replace: a merge of all files at once
+    /// would need twice their space, so that one copies no more than half of what is live.
+    fn as_many_as_fit(
+        &self,
+        chosen: &[&CompactionCandidate],
+        least: usize,
+        files: &[CompactionCandidate],
+    ) -> Vec<DataFileNumber> {
+        let live: u64 = files.iter().map(|file| file.used.live_bytes).sum();
+        let most = self.merge_bytes.min((live / 2).max(SMALLEST_CLASS_BYTES));
+        let mut copied = 0_u64;
+        let fitting = chosen.iter().enumerate().take_while(|(at, file)| {
+            copied = copied.saturating_add(file.used.live_bytes);
+            *at < least || copied <= most
+        });
+        ascending(fitting.map(|(_, file)| *file))
     }
 }
 
@@ -160,9 +182,7 @@ fn droppable_bytes(file: &CompactionCandidate, files: &[CompactionCandidate]) ->
 }
 
 /// The oldest transaction of any record in files with these contents; `None` when there is none.
-pub(super) fn oldest_of<'a>(
-    contents: impl Iterator<Item = &'a DataFileContent>,
-) -> Option<TransactionId> {
+fn oldest_of<'a>(contents: impl Iterator<Item = &'a DataFileContent>) -> Option<TransactionId> {
     contents
         .filter(|content| content.documents + content.tombstones > 0)
         .map(|content| content.oldest_transaction)
@@ -298,20 +318,32 @@ mod tests {
                 rewritten += bytes;
                 files.push(file(next, bytes, bytes));
             }
-            assert!(files.len() <= 8 * 5, "{} files", files.len());
+            let large = (written / policy.merge_bytes * 8) as usize;
+            assert!(files.len() <= 8 * 5 + large, "{} files", files.len());
         }
         assert!(rewritten <= 4 * written, "{rewritten} for {written}");
     }
 
     #[test]
-    fn everything_is_merged_on_command_unless_nothing_can_come_of_it() {
-        let everything = CompactionPolicy::plan_everything;
-        assert_eq!(everything(&[file(1, 1000, 1000)]), None);
-        assert_eq!(everything(&[]), None);
-        assert_eq!(numbers(everything(&[file(1, 1000, 900)])), [1]);
+    fn a_merge_copies_no_more_than_half_of_what_is_live() {
+        let files: Vec<_> = (1..=4)
+            .map(|number| file(number, 100 * MIB, 50 * MIB))
+            .collect();
+        assert_eq!(plan(&files), [1, 2]);
+    }
+
+    #[test]
+    fn on_command_everything_that_can_be_dropped_is() {
+        let policy = CompactionPolicy::default().thorough();
+        let plan = |files: &[CompactionCandidate]| numbers(policy.plan(files));
+        assert_eq!(plan(&[file(1, 1000, 1000)]), [0; 0]);
+        assert_eq!(plan(&[]), [0; 0]);
+        assert_eq!(plan(&[file(1, 1000, 900)]), [1]);
+        assert_eq!(plan(&[file(2, 10, 10), file(1, 10, 10)]), [1, 2]);
+        // A file that is large already is left alone.
         assert_eq!(
-            numbers(everything(&[file(2, 10, 10), file(1, 10, 10)])),
-            [1, 2]
+            plan(&[file(1, 300 * MIB, 300 * MIB), file(2, 10, 10)]),
+            [0; 0]
         );
     }
 }
