@@ -47,6 +47,7 @@ mod database;
 mod options;
 pub mod patch;
 mod pool;
+mod transaction;
 mod trouble;
 
 pub use catalog::CatalogOrigin;
@@ -62,3 +63,4 @@ pub use pool::{
     DatabaseInfo, DatabaseStatus, Engine, EngineStatistics, MemoryBudget, MemoryShare, OpenMode,
     Opened,
 };
+pub use transaction::{Isolation, Transaction, TransactionLimits, TransactionStatistics};

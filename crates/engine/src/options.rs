@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use docdb_types::{Code, Error, FsyncMode, Limits};
 
+use crate::transaction::TransactionLimits;
+
 const MIB: u64 = 1024 * 1024;
 
 /// Everything that can be chosen about an [`Engine`](crate::Engine).
@@ -48,6 +50,8 @@ pub struct EngineOptions {
     pub idle_timeout: Duration,
     /// Bounds on documents and requests.
     pub limits: Limits,
+    /// Bounds on snapshots and transactions.
+    pub transactions: TransactionLimits,
     /// Who does what is due beside requests.
     pub housekeeping: Housekeeping,
 }
@@ -91,6 +95,8 @@ pub struct DatabaseOptions {
     pub memory_bytes: u64,
     /// Bounds on documents and requests.
     pub limits: Limits,
+    /// Bounds on snapshots and transactions.
+    pub transactions: TransactionLimits,
 }
 
 impl Default for EngineOptions {
@@ -126,6 +132,7 @@ impl EngineOptions {
             max_open_databases: 100,
             idle_timeout: Duration::from_secs(5 * 60),
             limits: Limits::DEFAULT,
+            transactions: TransactionLimits::DEFAULT,
             housekeeping: Housekeeping::Background,
         }
     }
@@ -221,6 +228,35 @@ impl EngineOptions {
             limits.request_bytes >= limits.document_bytes,
             &limits.request_bytes,
             "at least limits.document_bytes",
+        )?;
+        self.validate_transactions()
+    }
+
+    fn validate_transactions(&self) -> Result<(), InvalidOption> {
+        let limits = &self.transactions;
+        rule(
+            "transactions.max_age",
+            !limits.max_age.is_zero(),
+            &format_args!("{:?}", limits.max_age),
+            "above 0",
+        )?;
+        rule(
+            "transactions.operations",
+            limits.operations > 0,
+            &limits.operations,
+            "1 and up",
+        )?;
+        rule(
+            "transactions.bytes",
+            (1..=TransactionLimits::MAX_BYTES).contains(&limits.bytes),
+            &limits.bytes,
+            "1 to 67108864",
+        )?;
+        rule(
+            "transactions.open",
+            limits.open > 0,
+            &limits.open,
+            "1 and up",
         )
     }
 
@@ -240,6 +276,7 @@ impl EngineOptions {
             trim_after_checkpoint: self.trim_after_checkpoint,
             memory_bytes: self.database_memory_bytes,
             limits: self.limits,
+            transactions: self.transactions,
         }
     }
 }
@@ -298,7 +335,7 @@ mod tests {
     #[test]
     fn each_wrong_field_is_named() {
         type Break = fn(&mut EngineOptions);
-        let cases: [(&str, Break); 14] = [
+        let cases: [(&str, Break); 18] = [
             ("data_directory", |o| o.data_directory = PathBuf::new()),
             ("wal_directory", |o| o.wal_directory = PathBuf::new()),
             ("fsync_interval", |o| o.fsync_interval = Duration::ZERO),
@@ -319,6 +356,14 @@ mod tests {
             }),
             ("limits.document_depth", |o| o.limits.document_depth = 0),
             ("limits.request_bytes", |o| o.limits.request_bytes = 1),
+            ("transactions.max_age", |o| {
+                o.transactions.max_age = Duration::ZERO;
+            }),
+            ("transactions.operations", |o| o.transactions.operations = 0),
+            ("transactions.bytes", |o| {
+                o.transactions.bytes = (64 << 20) + 1;
+            }),
+            ("transactions.open", |o| o.transactions.open = 0),
         ];
         for (field, break_it) in cases {
             let mut options = EngineOptions::default();

@@ -182,9 +182,15 @@ fn a_change_of_an_unknown_collection_refuses_the_whole_batch() {
     assert_eq!(index.last_applied(), tx(0));
     // Created in the same batch, it is known from there on.
     let name = CollectionName::new("seven").unwrap();
-    let create = IndexChange::CreateCollection { id: unknown, name };
+    let create = IndexChange::CreateCollection {
+        id: unknown,
+        name: name.clone(),
+        version: tx(2),
+    };
+    let before = index.snapshot();
     index.apply(tx(2), &[create, put(unknown, 1, 2)]).unwrap();
     assert!(index.get(unknown, &1).is_some());
+    let after = index.snapshot();
     let dropped = IndexChange::DropCollection {
         id: unknown,
         version: tx(3),
@@ -192,6 +198,35 @@ fn a_change_of_an_unknown_collection_refuses_the_whole_batch() {
     index.apply(tx(3), &[dropped]).unwrap();
     assert!(index.apply(tx(4), &[put(unknown, 1, 4)]).is_err());
     assert_eq!(index.view().next_collection_id(), CollectionId::new(8));
+    // Each snapshot knows the names of its moment.
+    let view = index.view();
+    assert_eq!(view.collection_id_at(&before, &name), None);
+    assert_eq!(view.collection_id_at(&after, &name), Some(unknown));
+    assert_eq!(view.collection_id(&name), None);
+}
+
+#[test]
+fn a_deletion_behind_an_open_snapshot_stays_known_as_newer() {
+    let index = empty_index();
+    index.apply(tx(1), &[put(C0, 5, 1)]).unwrap();
+    let snapshot = index.snapshot();
+    let changes = [put(C0, 9, 2), delete(C0, 9, 3), delete(C0, 5, 4)];
+    index.apply(tx(4), &changes).unwrap();
+    index.forget_deletions(LogPosition::MAX);
+    // The snapshot saw nothing under 9, and the checkpoint is done with its deletion.
+    let newer = |from, to| {
+        let view = index.view();
+        let found = view.first_newer(C0, Some(&from), Some(&to), snapshot.version());
+        found.map(|(key, entry)| (key, entry.version()))
+    };
+    assert_eq!(newer(6, 100), Some((9, tx(3))));
+    assert_eq!(newer(1, 8), Some((5, tx(4))));
+    assert_eq!(newer(10, 100), None);
+    assert_eq!(index.view().collection(C0).unwrap().tombstones, 2);
+    assert!(index.has_opened(&snapshot) && !empty_index().has_opened(&snapshot));
+    drop(snapshot);
+    assert_eq!(index.view().collection(C0).unwrap().tombstones, 0);
+    assert_eq!(index.newest(C0, &9), None);
 }
 
 #[test]

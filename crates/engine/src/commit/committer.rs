@@ -1,14 +1,17 @@
 use docdb_storage::IndexChange;
 use docdb_types::{
-    Code, CollectionId, CollectionName, DocumentId, Effect, Error, FsyncMode, TransactionId,
+    Change, Code, CollectionId, CollectionName, DocumentId, Effect, Error, FsyncMode, Operation,
+    Outcome, TransactionId, Version,
 };
 use docdb_wal::{Appended, RecordKind, RecordRef, Wal};
 
 use super::batch::Batch;
 use super::evaluate::Evaluation;
-use super::request::{Answers, Atomicity, Gathered, Request, TextRoom, Work};
+use super::ground::{BatchGround, Ground};
+use super::request::{Answers, Atomicity, Gathered, Request, TextRoom, Waiting, Work};
 use super::ticket::Promise;
 use crate::database::LogicalDb;
+use crate::transaction::Prepared;
 use crate::trouble;
 
 /// The one place where operations are checked and ordered, and the only writer of the log.
@@ -22,7 +25,7 @@ pub(crate) struct Committer {
     last_transaction: TransactionId,
     batch: Batch,
     changes: Vec<IndexChange<DocumentId>>,
-    waiting: Vec<Gathered>,
+    waiting: Vec<Waiting>,
 }
 
 impl Committer {
@@ -48,6 +51,9 @@ impl Committer {
         for work in works {
             match work {
                 Work::Operations { request, promise } => self.gather(database, request, promise),
+                Work::Transaction { prepared, promise } => {
+                    self.gather_transaction(database, &prepared, promise);
+                }
                 Work::CreateCollection { name, promise } => {
                     self.flush(database);
                     promise.keep(self.create_collection(database, name));
@@ -71,12 +77,59 @@ impl Committer {
             // Only what must wait for the disk waits.
             gathered.keep();
         } else {
-            self.waiting.push(gathered);
+            self.waiting.push(Waiting::Operations(gathered));
         }
     }
 
+    fn gather_transaction(
+        &mut self,
+        database: &LogicalDb,
+        prepared: &Prepared,
+        promise: Promise<Result<Version, Error>>,
+    ) {
+        self.make_room(database, prepared.payload_bytes(), None);
+        let transaction = self.last_transaction.next();
+        let savepoint = self.batch.savepoint();
+        let follows_writes = !self.batch.is_empty();
+        let answer = database
+            .health
+            .check_writable()
+            .and_then(|()| prepared.check(database, &self.batch.overlay))
+            .and_then(|()| self.stage_all(database, prepared, transaction));
+        database.transactions.note_end(&answer);
+        let rests_on_batch = answer.is_ok() || follows_writes;
+        if answer.is_ok() {
+            self.batch.keep_transaction();
+            self.last_transaction = transaction;
+        } else {
+            self.batch.undo_to(savepoint);
+        }
+        if rests_on_batch {
+            self.waiting.push(Waiting::Transaction { promise, answer });
+        } else {
+            promise.keep(answer);
+        }
+    }
+
+    fn stage_all(
+        &mut self,
+        database: &LogicalDb,
+        prepared: &Prepared,
+        transaction: TransactionId,
+    ) -> Result<Version, Error> {
+        let mut ground = BatchGround {
+            database,
+            batch: &mut self.batch,
+            transaction,
+        };
+        for (key, document) in &prepared.effects {
+            ground.stage(*key, document.clone())?;
+        }
+        Ok(transaction)
+    }
+
     fn gather_each(&mut self, database: &LogicalDb, request: &Request, gathered: &mut Gathered) {
-        let mut room = TextRoom::of(request);
+        let mut room = TextRoom::new(request.answer_bytes);
         for operation in &request.operations {
             self.make_room(
                 database,
@@ -85,14 +138,8 @@ impl Committer {
             );
             let transaction = self.last_transaction.next();
             let savepoint = self.batch.savepoint();
-            let mut evaluation = Evaluation {
-                database,
-                batch: &mut self.batch,
-                transaction,
-                room: &mut room,
-            };
-            let evaluated = evaluation.evaluate(operation);
-            if evaluated.wrote() {
+            let evaluated = self.evaluate(database, transaction, &mut room, operation);
+            if evaluated.wrote {
                 self.batch.keep_transaction();
                 self.last_transaction = transaction;
             } else {
@@ -107,15 +154,9 @@ impl Committer {
         let transaction = self.last_transaction.next();
         let savepoint = self.batch.savepoint();
         let follows_writes = !self.batch.is_empty();
-        let mut room = TextRoom::of(request);
+        let mut room = TextRoom::new(request.answer_bytes);
         for (position, operation) in request.operations.iter().enumerate() {
-            let mut evaluation = Evaluation {
-                database,
-                batch: &mut self.batch,
-                transaction,
-                room: &mut room,
-            };
-            let evaluated = evaluation.evaluate(operation);
+            let evaluated = self.evaluate(database, transaction, &mut room, operation);
             match evaluated.answer {
                 Ok(outcome) => gathered.push(Ok(outcome), true),
                 Err(error) => {
@@ -128,6 +169,38 @@ impl Committer {
         }
         self.batch.keep_transaction();
         self.last_transaction = transaction;
+    }
+
+    fn evaluate(
+        &mut self,
+        database: &LogicalDb,
+        transaction: TransactionId,
+        room: &mut TextRoom,
+        operation: &Operation,
+    ) -> Evaluated {
+        let sees_batch = operation.action.id().is_some_and(|id| {
+            database
+                .resolve(&operation.collection)
+                .is_ok_and(|collection| self.batch.overlay.get((collection, id)).is_some())
+        });
+        let mut ground = BatchGround {
+            database,
+            batch: &mut self.batch,
+            transaction,
+        };
+        let mut evaluation = Evaluation {
+            ground: &mut ground,
+            room,
+        };
+        let answer = evaluation.evaluate(operation);
+        let wrote = answer
+            .as_ref()
+            .is_ok_and(|outcome| outcome.change != Change::Read);
+        Evaluated {
+            rests_on_batch: sees_batch || wrote,
+            answer,
+            wrote,
+        }
     }
 
     /// Ends the batch where the next transaction would make it too large or is one too many.
@@ -157,9 +230,8 @@ impl Committer {
     }
 
     fn answer(&mut self, failure: Option<&Error>) {
-        for mut gathered in self.waiting.drain(..) {
-            gathered.conclude(failure);
-            gathered.keep();
+        for waiting in self.waiting.drain(..) {
+            waiting.keep(failure);
         }
     }
 
@@ -228,7 +300,8 @@ impl Committer {
         database.check_memory(1)?;
         let id = database.index.view().next_collection_id();
         let version = self.log_collection(database, RecordKind::CreateCollection, id, &name)?;
-        database.show(version, &[IndexChange::CreateCollection { id, name }])
+        let created = IndexChange::CreateCollection { id, name, version };
+        database.show(version, &[created])
     }
 
     fn delete_collection(
@@ -273,6 +346,15 @@ impl Committer {
         self.last_transaction = transaction;
         written.map(|_| transaction)
     }
+}
+
+/// The answer of an operation.
+struct Evaluated {
+    answer: Result<Outcome, Error>,
+    /// Whether it depends on writes that are not durable.
+    rests_on_batch: bool,
+    /// Whether the batch carries something of it.
+    wrote: bool,
 }
 
 pub(crate) fn closed() -> Error {

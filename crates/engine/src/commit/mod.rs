@@ -3,6 +3,7 @@
 mod batch;
 mod committer;
 mod evaluate;
+mod ground;
 mod lead;
 mod overlay;
 mod request;
@@ -10,7 +11,10 @@ mod ticket;
 
 pub(crate) use batch::StagedChange;
 pub(crate) use committer::{Committer, closed};
+pub(crate) use evaluate::Evaluation;
+pub(crate) use ground::Ground;
 pub use lead::Lead;
+pub(crate) use overlay::{Key, Overlay};
 pub use request::{Answers, Atomicity, Request};
 pub(crate) use request::{TextRoom, Work, abandoned, abandoned_answers};
 pub use ticket::Ticket;

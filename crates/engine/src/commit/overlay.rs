@@ -34,6 +34,21 @@ impl Overlay {
         self.documents.get(&key)
     }
 
+    /// A document from one id of a collection to another, both included, that the batch has
+    /// touched, and its version.
+    pub(crate) fn first_in(
+        &self,
+        collection: CollectionId,
+        from: DocumentId,
+        to: DocumentId,
+    ) -> Option<(Key, Version)> {
+        self.documents
+            .iter()
+            .filter(|(key, _)| key.0 == collection && (from..=to).contains(&key.1))
+            .min_by_key(|(key, _)| key.1)
+            .map(|(key, staged)| (*key, staged.version))
+    }
+
     /// The largest document id that the batch has used in a collection; 0 before the first.
     pub(crate) fn highest(&self, collection: CollectionId) -> u64 {
         self.highest.get(&collection).copied().unwrap_or(0)

@@ -1,6 +1,7 @@
-use docdb_types::{Code, CollectionName, Error, Operation, Outcome};
+use docdb_types::{Code, CollectionName, Error, Operation, Outcome, Version};
 
 use super::ticket::Promise;
+use crate::transaction::Prepared;
 
 /// Whether the operations of a request stand alone or together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,8 +40,8 @@ impl TextRoom {
         Self(usize::MAX)
     }
 
-    pub(crate) const fn of(request: &Request) -> Self {
-        Self(request.answer_bytes)
+    pub(crate) const fn new(bytes: usize) -> Self {
+        Self(bytes)
     }
 
     /// Takes the room of one text.
@@ -112,6 +113,10 @@ pub(crate) enum Work {
         name: CollectionName,
         promise: Promise<Result<(), Error>>,
     },
+    Transaction {
+        prepared: Prepared,
+        promise: Promise<Result<Version, Error>>,
+    },
     DeleteCollection {
         name: CollectionName,
         promise: Promise<Result<(), Error>>,
@@ -122,7 +127,35 @@ impl Work {
     pub(crate) fn payload_bytes(&self) -> u64 {
         match self {
             Self::Operations { request, .. } => request.payload_bytes(),
-            Self::CreateCollection { .. } | Self::DeleteCollection { .. } => 0,
+            // A transaction holds its place with its bytes.
+            Self::Transaction { .. }
+            | Self::CreateCollection { .. }
+            | Self::DeleteCollection { .. } => 0,
+        }
+    }
+}
+
+/// Answers that say something which is only true once the batch is durable.
+#[derive(Debug)]
+pub(crate) enum Waiting {
+    Operations(Gathered),
+    Transaction {
+        promise: Promise<Result<Version, Error>>,
+        answer: Result<Version, Error>,
+    },
+}
+
+impl Waiting {
+    /// Answers, now that the batch is durable or has failed.
+    pub(crate) fn keep(self, failure: Option<&Error>) {
+        match self {
+            Self::Operations(mut gathered) => {
+                gathered.conclude(failure);
+                gathered.keep();
+            }
+            Self::Transaction { promise, answer } => {
+                promise.keep(failure.map_or(answer, |error| Err(error.clone())));
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod direct;
 mod health;
+mod lease;
 mod open;
 mod read;
 mod scan;
@@ -9,6 +10,7 @@ mod snapshot;
 mod statistics;
 mod write;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use docdb_storage::{FileSet, Index};
@@ -22,11 +24,13 @@ use crate::checkpoint::Checkpointer;
 use crate::commit::{Committer, Work};
 use crate::options::DatabaseOptions;
 use crate::pool::{MemoryShare, Signals};
+use crate::transaction::OpenTransactions;
 
 pub use health::Condition;
 pub(crate) use health::Health;
 pub(crate) use read::Missed;
 pub use scan::{Page, ScanLimit, Scanned};
+pub(crate) use snapshot::Held;
 pub use snapshot::Snapshot;
 pub use statistics::{CollectionInfo, DatabaseStatistics};
 pub use write::Submitted;
@@ -53,6 +57,8 @@ pub struct LogicalDb {
     /// Payload bytes of requests that are queued or running.
     requested_bytes: AtomicU64,
     counters: statistics::Counters,
+    leases: Arc<lease::Leases>,
+    pub(crate) transactions: Arc<OpenTransactions>,
 }
 
 impl LogicalDb {
@@ -99,6 +105,25 @@ impl LogicalDb {
             return Ok(CollectionId::DEFAULT);
         }
         self.index.view().collection_id(name).ok_or_else(|| {
+            let code = Code::CollectionNotFound;
+            Error::new(code, code.meaning()).in_collection(name)
+        })
+    }
+
+    /// The collection that had a name at a moment that is held.
+    ///
+    /// # Errors
+    /// `CollectionNotFound`.
+    pub(crate) fn resolve_at(
+        &self,
+        name: &CollectionName,
+        held: &Held,
+    ) -> Result<CollectionId, Error> {
+        if name.is_default() {
+            return Ok(CollectionId::DEFAULT);
+        }
+        let view = self.index.view();
+        view.collection_id_at(&held.versions, name).ok_or_else(|| {
             let code = Code::CollectionNotFound;
             Error::new(code, code.meaning()).in_collection(name)
         })

@@ -111,6 +111,8 @@ impl LogicalDb {
             files,
             signals,
             memory,
+            leases: Arc::default(),
+            transactions: Arc::default(),
         };
         database.publish_memory();
         Ok(Arc::new(database))
@@ -295,6 +297,7 @@ impl Replay<'_> {
                     IndexChange::CreateCollection {
                         id: collection,
                         name,
+                        version: record.transaction,
                     },
                     record.transaction,
                 );

@@ -5,7 +5,7 @@ use docdb_storage::{DataFile, Entry, FileView, Location, LogPosition, RecordIden
 use docdb_types::{Action, Change, CollectionId, DocumentId, Error, Operation, Outcome, Version};
 use docdb_wal::{Lsn, RecordKind, WalError, stored_bytes};
 
-use super::LogicalDb;
+use super::{Held, LogicalDb};
 use crate::commit::{Answers, Request, TextRoom};
 use crate::trouble;
 
@@ -27,14 +27,14 @@ pub(crate) enum Missed {
 impl LogicalDb {
     /// Answers a request that only reads. Several reads see one state of the database.
     pub(crate) fn read_all(&self, request: &Request) -> Answers {
-        let mut room = TextRoom::of(request);
+        let mut room = TextRoom::new(request.answer_bytes);
         match request.operations.as_slice() {
             [operation] => vec![self.answer_read(operation, &mut room)],
             operations => {
-                let snapshot = self.snapshot();
+                let held = self.hold();
                 operations
                     .iter()
-                    .map(|operation| self.answer_read_at(operation, &snapshot, &mut room))
+                    .map(|operation| self.answer_read_at(operation, &held, &mut room))
                     .collect()
             }
         }
@@ -53,14 +53,14 @@ impl LogicalDb {
     fn answer_read_at(
         &self,
         operation: &Operation,
-        snapshot: &super::Snapshot,
+        held: &Held,
         room: &mut TextRoom,
     ) -> Result<Outcome, Error> {
         let Action::Read { id } = operation.action else {
             return Err(trouble::not_a_read());
         };
-        let collection = self.resolve(&operation.collection)?;
-        self.read_document_at(collection, id, snapshot, room)
+        let collection = self.resolve_at(&operation.collection, held)?;
+        self.read_document_at(collection, id, held, room)
             .map(|found| outcome(id, found))
             .map_err(|error| error.in_collection(&operation.collection).on_document(id))
     }

@@ -1,11 +1,16 @@
 //! Documents of a collection in the order of their ids, page by page.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use bytes::Bytes;
-use docdb_types::{CollectionId, CollectionName, DocumentId, Error, Version};
+use docdb_storage::Entry;
+use docdb_types::{CollectionId, CollectionName, DocumentId, Error, TransactionId, Version};
 
 use super::read::Found;
-use super::{LogicalDb, Snapshot};
+use super::{Held, LogicalDb, Snapshot};
 use crate::commit::TextRoom;
+use crate::transaction::WriteSet;
 
 /// Keys that are looked at under one lock of the index.
 const KEYS_AT_ONCE: usize = 256;
@@ -51,12 +56,29 @@ pub struct Page {
     pub version: Version,
 }
 
+/// Where the text of a document is that a scan meets.
+enum Seen<'w> {
+    Stored(Entry),
+    /// The transaction that scans wrote it.
+    Written(&'w Bytes),
+}
+
+impl Seen<'_> {
+    fn text_bytes(&self) -> usize {
+        match self {
+            Self::Stored(entry) => entry.length() as usize,
+            Self::Written(text) => text.len(),
+        }
+    }
+}
+
 impl LogicalDb {
     /// Reads documents in the order of their ids, from `from` on, as one snapshot sees them: the one
     /// that is given, or one that is opened for this page.
     ///
     /// # Errors
-    /// `CollectionNotFound`; `CorruptRecord` or `FileRead` at a document that cannot be read, by
+    /// `CollectionNotFound`; `TxnExpired` where the snapshot is too old or of another opening of the
+    /// database; `CorruptRecord` or `FileRead` at a document that cannot be read, by
     /// which the scan does not pass silently.
     pub fn scan(
         &self,
@@ -66,64 +88,105 @@ impl LogicalDb {
         snapshot: Option<&Snapshot>,
     ) -> Result<Page, Error> {
         self.health.check_readable()?;
-        let id = self.resolve(collection)?;
-        let opened;
-        let snapshot = match snapshot {
-            Some(snapshot) => snapshot,
-            None => {
-                opened = self.snapshot();
-                &opened
-            }
+        let held = match snapshot {
+            Some(snapshot) => snapshot.held(self)?,
+            None => Arc::new(self.hold()),
         };
-        self.page(id, from, limit, snapshot)
+        let id = self.resolve_at(collection, &held)?;
+        let from = from.unwrap_or(DocumentId::MIN);
+        self.page(id, from, limit, &held, &WriteSet::default())
             .map_err(|error| error.in_collection(collection))
     }
 
-    fn page(
+    /// A page of what `held` sees, with `writes` above it.
+    pub(crate) fn page(
         &self,
         collection: CollectionId,
-        from: Option<DocumentId>,
+        from: DocumentId,
         limit: ScanLimit,
-        snapshot: &Snapshot,
+        held: &Held,
+        writes: &WriteSet,
     ) -> Result<Page, Error> {
         let mut page = Page {
             documents: Vec::new(),
-            next: from,
-            version: snapshot.version(),
+            next: Some(from),
+            version: held.versions.version(),
         };
         let mut bytes = 0;
-        let mut entries = Vec::new();
-        loop {
-            entries.clear();
-            let next = self.index.view().page(
-                collection,
-                page.next.as_ref(),
-                Some(&snapshot.versions),
-                KEYS_AT_ONCE.min(limit.documents),
-                &mut entries,
-            );
-            for (id, entry) in &entries {
+        let keys = KEYS_AT_ONCE.min(limit.documents);
+        while let Some(from) = page.next {
+            let (seen, next) = self.look(collection, from, keys, held, writes);
+            for (id, seen) in seen {
                 let is_full = page.documents.len() >= limit.documents
-                    || bytes + entry.length() as usize > limit.bytes;
+                    || bytes + seen.text_bytes() > limit.bytes;
                 if is_full && !page.documents.is_empty() {
-                    page.next = Some(*id);
+                    page.next = Some(id);
                     return Ok(page);
                 }
-                let Found { version, text } = self
-                    .read_document_at(collection, *id, snapshot, &mut TextRoom::unbounded())
-                    .map_err(|error| error.on_document(*id))?;
+                let Found { version, text } = match seen {
+                    Seen::Stored(_) => self
+                        .read_document_at(collection, id, held, &mut TextRoom::unbounded())
+                        .map_err(|error| error.on_document(id))?,
+                    Seen::Written(text) => Found {
+                        version: TransactionId::ZERO,
+                        text: text.clone(),
+                    },
+                };
                 bytes += text.len();
-                page.documents.push(Scanned {
-                    id: *id,
-                    version,
-                    text,
-                });
+                page.documents.push(Scanned { id, version, text });
             }
             page.next = next;
-            if next.is_none() {
-                return Ok(page);
-            }
         }
+        Ok(page)
+    }
+
+    /// Live documents of a collection as `held` sees it, with `writes` above it.
+    pub(crate) fn count_at(&self, collection: CollectionId, held: &Held, writes: &WriteSet) -> u64 {
+        let mut count = 0;
+        let mut from = Some(DocumentId::MIN);
+        while let Some(id) = from {
+            let (seen, next) = self.look(collection, id, KEYS_AT_ONCE, held, writes);
+            count += seen.len() as u64;
+            from = next;
+        }
+        count
+    }
+
+    /// The documents from `from` on that lie among the next `keys` keys of the index, and the id to
+    /// go on from.
+    fn look<'w>(
+        &self,
+        collection: CollectionId,
+        from: DocumentId,
+        keys: usize,
+        held: &Held,
+        writes: &'w WriteSet,
+    ) -> (BTreeMap<DocumentId, Seen<'w>>, Option<DocumentId>) {
+        let mut entries = Vec::new();
+        let next = self.index.view().page(
+            collection,
+            Some(&from),
+            Some(&held.versions),
+            keys,
+            &mut entries,
+        );
+        let mut seen: BTreeMap<_, _> = entries
+            .into_iter()
+            .map(|(id, entry)| (id, Seen::Stored(entry)))
+            .collect();
+        let end = next.map_or(Some(DocumentId::MAX), |next| {
+            DocumentId::new(next.get() - 1)
+        });
+        for (id, text) in end
+            .into_iter()
+            .flat_map(|end| writes.range(collection, from, end))
+        {
+            match text {
+                Some(text) => seen.insert(id, Seen::Written(text)),
+                None => seen.remove(&id),
+            };
+        }
+        (seen, next)
     }
 
     /// Live documents of a collection.

@@ -7,6 +7,7 @@ use docdb_types::{CollectionId, CollectionName, Error, FsyncMode, Version};
 use docdb_wal::WalStatistics;
 
 use super::{Condition, LogicalDb};
+use crate::transaction::TransactionStatistics;
 
 /// A collection as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,10 +55,16 @@ pub struct DatabaseStatistics {
     pub queued: u64,
     /// Open snapshots.
     pub snapshots: u64,
+    /// How old the oldest one is; `None` where none is open.
+    pub oldest_snapshot: Option<Duration>,
+    /// Snapshots that grew too old and were ended since it was opened.
+    pub expired_snapshots: u64,
     /// Older versions that snapshots keep.
     pub kept_versions: u64,
-    /// Transactions committed since it was opened.
+    /// Transactions committed since it was opened, single operations among them.
     pub committed: u64,
+    /// Its transactions of many steps.
+    pub transactions: TransactionStatistics,
     /// When the last checkpoint was made, by the wall clock since 1970; `None` before the first
     /// since it was opened.
     pub last_checkpoint: Option<Duration>,
@@ -121,8 +128,14 @@ impl LogicalDb {
             memory_cap_bytes: self.options.memory_bytes,
             queued: self.queue.len() as u64,
             snapshots: self.index.open_snapshots() as u64,
+            oldest_snapshot: self
+                .leases
+                .oldest()
+                .map(|begun| self.signals.now().saturating_sub(begun)),
+            expired_snapshots: self.leases.expired(),
             kept_versions: view.kept_versions(),
             committed: self.counters.committed.load(Ordering::Relaxed),
+            transactions: self.transactions.statistics(),
             last_checkpoint,
             recovery: self.counters.recovery,
             log,

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use docdb_storage::{Entry, IndexChange, Location, LogPosition};
 use docdb_types::{
     Action, Code, CollectionName, DocumentId, Effect, Error, FsyncMode, Operation, TransactionId,
+    Version,
 };
 use docdb_wal::Appended;
 use docdb_wal::group::Leadership;
@@ -16,6 +17,7 @@ use crate::commit::{
     Answers, Committer, Lead, Request, StagedChange, Ticket, Work, abandoned, abandoned_answers,
     promise,
 };
+use crate::transaction::Prepared;
 
 /// Memory that one more document takes in the index, in bytes, at most.
 const INDEX_ENTRY_BYTES: u64 = 64;
@@ -30,7 +32,7 @@ pub struct Submitted<T> {
 }
 
 impl<T> Submitted<T> {
-    fn answered(answer: T) -> Self {
+    pub(crate) fn answered(answer: T) -> Self {
         Self {
             ticket: Ticket::ready(answer),
             lead: None,
@@ -72,6 +74,16 @@ impl LogicalDb {
         }
         let (promise, ticket) = promise(owed, abandoned_answers);
         let lead = self.enqueue(Work::Operations { request, promise });
+        Submitted { ticket, lead }
+    }
+
+    /// Queues the commit of a transaction.
+    pub(crate) fn submit_transaction(
+        self: &Arc<Self>,
+        prepared: Prepared,
+    ) -> Submitted<Result<Version, Error>> {
+        let (promise, ticket) = promise(1, |_| Err(abandoned()));
+        let lead = self.enqueue(Work::Transaction { prepared, promise });
         Submitted { ticket, lead }
     }
 
@@ -226,7 +238,11 @@ impl LogicalDb {
         self.check_growth(bytes + self.options.memory_bytes / 8)
     }
 
-    fn check_growth(&self, bytes: u64) -> Result<(), Error> {
+    /// Whether so many further bytes stay within the caps.
+    ///
+    /// # Errors
+    /// `MemoryLimit`.
+    pub(crate) fn check_growth(&self, bytes: u64) -> Result<(), Error> {
         let used = self.memory_bytes();
         if used + bytes > self.options.memory_bytes {
             return Err(Error::new(
@@ -246,11 +262,13 @@ impl LogicalDb {
         Ok(())
     }
 
-    /// Memory in use, in bytes: the index with the versions kept for snapshots, and the payload of
-    /// requests that are queued or running.
+    /// Memory in use, in bytes: the index with the versions kept for snapshots, the payload of
+    /// requests that are queued or running, and what open transactions wrote.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
-        self.index.view().bytes() + self.requested_bytes.load(Ordering::Relaxed)
+        self.index.view().bytes()
+            + self.requested_bytes.load(Ordering::Relaxed)
+            + self.transactions.bytes()
     }
 
     pub(crate) fn publish_memory(&self) {

@@ -47,6 +47,9 @@ pub(crate) trait Databases: Send + Sync + 'static {
     /// Syncs the log.
     fn sync(&self, database: &Self::Database) -> Result<(), Error>;
 
+    /// Ends the snapshots that are too old.
+    fn expire_snapshots(&self, database: &Self::Database);
+
     /// Makes a checkpoint.
     fn checkpoint(&self, database: &Self::Database) -> Result<(), Error>;
 }

@@ -193,6 +193,10 @@ impl Databases for LogicalDatabases {
         database.sync()
     }
 
+    fn expire_snapshots(&self, database: &LogicalDb) {
+        database.expire_snapshots();
+    }
+
     fn checkpoint(&self, database: &LogicalDb) -> Result<(), Error> {
         database.checkpoint().map(drop)
     }

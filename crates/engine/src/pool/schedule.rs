@@ -13,6 +13,8 @@ pub(crate) enum Task {
     Sync(DatabaseId),
     /// Make a checkpoint.
     Checkpoint(DatabaseId),
+    /// End the snapshots that are too old.
+    Expire(DatabaseId),
     /// Close the database if nobody has used it for long enough.
     CloseIdle(DatabaseId),
 }
@@ -122,7 +124,9 @@ impl Schedule {
         let at = self.clock.monotonic().saturating_add(delay);
         match task {
             Task::Sync(_) => self.syncs.put(task, at),
-            Task::Checkpoint(_) | Task::CloseIdle(_) => self.upkeep.put(task, at),
+            Task::Checkpoint(_) | Task::Expire(_) | Task::CloseIdle(_) => {
+                self.upkeep.put(task, at);
+            }
         }
     }
 

@@ -15,6 +15,7 @@ pub(crate) struct Signals {
     fsync_interval: Duration,
     sync_wanted: AtomicBool,
     checkpoint_wanted: AtomicBool,
+    expiry_wanted: AtomicBool,
 }
 
 impl Signals {
@@ -30,6 +31,7 @@ impl Signals {
             fsync_interval,
             sync_wanted: AtomicBool::new(false),
             checkpoint_wanted: AtomicBool::new(false),
+            expiry_wanted: AtomicBool::new(false),
         }
     }
 
@@ -55,6 +57,17 @@ impl Signals {
         );
     }
 
+    /// Asks to have old snapshots ended after a delay, which is not longer than that of any wish
+    /// before it that has not been begun.
+    pub(crate) fn want_expiry(&self, delay: Duration) {
+        self.want(&self.expiry_wanted, Task::Expire(self.database), delay);
+    }
+
+    /// The monotonic clock.
+    pub(crate) fn now(&self) -> Duration {
+        self.schedule.clock.monotonic()
+    }
+
     fn want(&self, wanted: &AtomicBool, task: Task, delay: Duration) {
         if !wanted.load(Ordering::Relaxed) && !wanted.swap(true, Ordering::AcqRel) {
             self.schedule.put(task, delay);
@@ -69,6 +82,7 @@ impl Signals {
         match task {
             Task::Sync(_) => self.sync_wanted.store(false, Ordering::Release),
             Task::Checkpoint(_) => self.checkpoint_wanted.store(false, Ordering::Release),
+            Task::Expire(_) => self.expiry_wanted.store(false, Ordering::Release),
             Task::CloseIdle(_) => {}
         }
     }

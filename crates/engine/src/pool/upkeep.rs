@@ -75,7 +75,7 @@ impl<D: Databases> Pool<D> {
 
     /// Runs one task. Its failure and its panic are those of its database.
     fn run(&self, task: Task) {
-        let (Task::Sync(id) | Task::Checkpoint(id) | Task::CloseIdle(id)) = task;
+        let (Task::Sync(id) | Task::Checkpoint(id) | Task::Expire(id) | Task::CloseIdle(id)) = task;
         let error = match contained(|| self.perform(task, id)) {
             Ok(Ok(())) => return,
             Ok(Err(error)) => error,
@@ -104,6 +104,10 @@ impl<D: Databases> Pool<D> {
         match task {
             Task::Sync(_) => self.databases.sync(&database),
             Task::Checkpoint(_) => self.databases.checkpoint(&database),
+            Task::Expire(_) => {
+                self.databases.expire_snapshots(&database);
+                Ok(())
+            }
             Task::CloseIdle(_) => Ok(()),
         }
     }

@@ -83,7 +83,7 @@ pairs!(database_status_to_wire, database_status_from_wire, DatabaseStatus, proto
 
 /// The codes and their frozen numbers.
 #[rustfmt::skip]
-const CODES: [(Code, proto::Code); 39] = [
+const CODES: [(Code, proto::Code); 40] = [
     (Code::InvalidJson, proto::Code::InvalidJson),
     (Code::DocExists, proto::Code::DocExists),
     (Code::DocNotFound, proto::Code::DocNotFound),
@@ -123,6 +123,7 @@ const CODES: [(Code, proto::Code); 39] = [
     (Code::Timeout, proto::Code::Timeout),
     (Code::Internal, proto::Code::Internal),
     (Code::Network, proto::Code::Network),
+    (Code::TooManyTxns, proto::Code::TooManyTxns),
 ];
 
 /// A code without a row would be sent as `not set`; a test keeps the table whole.
@@ -159,7 +160,7 @@ mod tests {
             assert_eq!(spelled, code.as_str());
         }
         assert_eq!(code_from_wire(0), None);
-        assert_eq!(code_from_wire(40), None);
+        assert_eq!(code_from_wire(41), None);
         assert_eq!(code_from_wire(-1), None);
     }
 

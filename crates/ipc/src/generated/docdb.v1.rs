@@ -116,7 +116,7 @@ pub enum Code {
     VersionMismatch = 4,
     /// Another transaction committed what this one depends on.
     TxnConflict = 5,
-    /// The transaction, snapshot or cursor passed its time limit.
+    /// The transaction, snapshot or cursor passed its time limit, or is not known here any more.
     TxnExpired = 6,
     /// The database is not open on this connection.
     DbNotOpen = 7,
@@ -184,6 +184,8 @@ pub enum Code {
     Internal = 38,
     /// The connection failed.
     Network = 39,
+    /// As many transactions are open, on the connection or in the database, as are allowed.
+    TooManyTxns = 40,
 }
 impl Code {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -232,6 +234,7 @@ impl Code {
             Self::Timeout => "CODE_TIMEOUT",
             Self::Internal => "CODE_INTERNAL",
             Self::Network => "CODE_NETWORK",
+            Self::TooManyTxns => "CODE_TOO_MANY_TXNS",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -277,6 +280,7 @@ impl Code {
             "CODE_TIMEOUT" => Some(Self::Timeout),
             "CODE_INTERNAL" => Some(Self::Internal),
             "CODE_NETWORK" => Some(Self::Network),
+            "CODE_TOO_MANY_TXNS" => Some(Self::TooManyTxns),
             _ => None,
         }
     }

@@ -22,6 +22,8 @@ pub enum IndexChange<K> {
         id: CollectionId,
         /// Its name, which no other existing collection has.
         name: CollectionName,
+        /// The transaction that creates it. Snapshots that are older do not see it.
+        version: TransactionId,
     },
     /// A collection ceases to exist. Snapshots that are older go on seeing what was in it.
     DropCollection {

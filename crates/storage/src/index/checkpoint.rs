@@ -112,12 +112,14 @@ impl<K: IndexKey> Index<K> {
             return;
         }
         let mut state = self.shared.state.write();
+        let open = self.shared.registry.lock().open_versions();
         for key in keys {
             // A commit may have come between.
             if state.is_deleted_before(id, key, cut) {
-                state.forget(id, key);
+                state.forget(&open, id, key);
             }
         }
+        self.shared.settle(&mut state);
         RwLockWriteGuard::unlock_fair(state);
     }
 }

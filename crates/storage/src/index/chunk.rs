@@ -1,5 +1,7 @@
 //! A run of neighbouring keys: two arrays, sorted.
 
+use docdb_types::TransactionId;
+
 use super::{Entry, IndexKey};
 
 /// Most entries of a chunk. Larger chunks cost more moves per insertion in the middle, smaller ones
@@ -15,6 +17,8 @@ pub(super) struct Chunk<K> {
     entries: Vec<Entry>,
     /// How many entries point into the log: a checkpoint skips chunks without any.
     in_log: u16,
+    /// No entry is newer: a look for what is newer than this skips the chunk.
+    newest: TransactionId,
 }
 
 impl<K: IndexKey> Chunk<K> {
@@ -24,6 +28,7 @@ impl<K: IndexKey> Chunk<K> {
             keys: Vec::with_capacity(capacity),
             entries: Vec::with_capacity(capacity),
             in_log: 0,
+            newest: TransactionId::ZERO,
         }
     }
 
@@ -37,6 +42,10 @@ impl<K: IndexKey> Chunk<K> {
 
     pub(super) const fn in_log(&self) -> u16 {
         self.in_log
+    }
+
+    pub(super) const fn newest(&self) -> TransactionId {
+        self.newest
     }
 
     /// Memory behind this chunk, in bytes, as allocated.
@@ -81,12 +90,14 @@ impl<K: IndexKey> Chunk<K> {
         change(entry);
         self.in_log -= u16::from(old.is_in_log());
         self.in_log += u16::from(entry.is_in_log());
+        self.newest = self.newest.max(entry.version());
         Some(old)
     }
 
     /// Inserts at `place`, which [`search`](Self::search) gave.
     pub(super) fn insert(&mut self, place: usize, key: K, entry: Entry) {
         self.in_log += u16::from(entry.is_in_log());
+        self.newest = self.newest.max(entry.version());
         self.keys.insert(place, key);
         self.entries.insert(place, entry);
     }
@@ -104,6 +115,7 @@ impl<K: IndexKey> Chunk<K> {
             keys: self.keys.split_off(place),
             entries: self.entries.split_off(place),
             in_log: 0,
+            newest: self.newest,
         };
         tail.in_log = tail
             .entries
@@ -119,6 +131,7 @@ impl<K: IndexKey> Chunk<K> {
         self.keys.append(&mut next.keys);
         self.entries.append(&mut next.entries);
         self.in_log += next.in_log;
+        self.newest = self.newest.max(next.newest);
     }
 
     /// Gives back memory that no entry uses.

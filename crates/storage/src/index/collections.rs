@@ -51,20 +51,27 @@ pub(super) struct Collection<K> {
     pub(super) documents: u64,
     pub(super) tombstones: u64,
     pub(super) highest_document_id: u64,
+    /// The transaction that created it; zero where that is older than every snapshot.
+    created: TransactionId,
     /// The transaction that dropped it; it stays while an older snapshot is open.
     pub(super) dropped: Option<TransactionId>,
 }
 
 impl<K> Collection<K> {
-    fn new(name: CollectionName, highest_document_id: u64) -> Self {
+    fn new(name: CollectionName, highest_document_id: u64, created: TransactionId) -> Self {
         Self {
             name,
             map: OrderedMap::default(),
             documents: 0,
             tombstones: 0,
             highest_document_id,
+            created,
             dropped: None,
         }
+    }
+
+    fn is_seen_at(&self, at: TransactionId) -> bool {
+        self.created <= at && self.dropped.is_none_or(|dropped| at < dropped)
     }
 }
 
@@ -88,15 +95,23 @@ impl<K> Collections<K> {
             dropped: 0,
         };
         for record in records {
-            collections.create(record.id, record.name.clone(), record.highest_document_id);
+            let (name, highest) = (record.name.clone(), record.highest_document_id);
+            collections.create(record.id, name, highest, TransactionId::ZERO);
         }
         collections
     }
 
-    pub(super) fn create(&mut self, id: CollectionId, name: CollectionName, highest: u64) {
+    pub(super) fn create(
+        &mut self,
+        id: CollectionId,
+        name: CollectionName,
+        highest: u64,
+        version: TransactionId,
+    ) {
         self.next_id = self.next_id.max(id.get().saturating_add(1));
         self.by_name.insert(name.clone(), id);
-        self.by_id.insert(id, Collection::new(name, highest));
+        self.by_id
+            .insert(id, Collection::new(name, highest, version));
     }
 
     pub(super) fn drop(&mut self, id: CollectionId, version: TransactionId) {
@@ -143,7 +158,22 @@ impl<K> Collections<K> {
     pub(super) fn get_at(&self, id: CollectionId, at: TransactionId) -> Option<&Collection<K>> {
         self.by_id
             .get(&id)
-            .filter(|collection| collection.dropped.is_none_or(|dropped| at < dropped))
+            .filter(|collection| collection.is_seen_at(at))
+    }
+
+    /// The collection that had a name for a snapshot.
+    pub(super) fn id_at(&self, name: &CollectionName, at: TransactionId) -> Option<CollectionId> {
+        let existing = self.id_of(name);
+        if let Some(id) = existing.filter(|id| self.get_at(*id, at).is_some()) {
+            return Some(id);
+        }
+        if self.dropped == 0 {
+            return None;
+        }
+        self.by_id
+            .iter()
+            .find(|(_, collection)| collection.name == *name && collection.is_seen_at(at))
+            .map(|(id, _)| *id)
     }
 
     /// A collection whether it exists or only a snapshot sees it.

@@ -2,6 +2,7 @@
 //!
 //! ORDER: the lock of the state before the lock of the registry, never the other way round.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -49,6 +50,7 @@ impl<K: IndexKey> Index<K> {
                 collections: Collections::new(records, next_collection_id),
                 history: History::default(),
                 usage: Usage::default(),
+                settled: BTreeSet::new(),
             },
             last_applied,
         )
@@ -86,9 +88,7 @@ impl<K: IndexKey> Index<K> {
         self.shared
             .last_applied
             .fetch_max(last.get(), Ordering::Release);
-        // ORDER: before cleaning up, so that a snapshot that closes after it sees the flag.
-        self.shared.note_keeping(&state);
-        self.shared.clean_up_in(&mut state);
+        self.shared.settle(&mut state);
         Ok(())
     }
 
@@ -154,6 +154,12 @@ impl<K: IndexKey> Index<K> {
         (snapshot, pin())
     }
 
+    /// Whether a snapshot is one of this index, and not of another or of an earlier life of it.
+    #[must_use]
+    pub fn has_opened(&self, snapshot: &Snapshot<K>) -> bool {
+        Arc::ptr_eq(&self.shared, &snapshot.shared)
+    }
+
     /// The version of the oldest open snapshot.
     #[must_use]
     pub fn oldest_snapshot(&self) -> Option<TransactionId> {
@@ -181,6 +187,14 @@ impl<K: IndexKey> Shared<K> {
         if let Some(mut state) = self.state.try_write() {
             self.clean_up_in(&mut state);
         }
+    }
+
+    /// Ends a change that may keep something for snapshots which have closed meanwhile.
+    ///
+    /// ORDER: the flag before cleaning up, so that a snapshot that closes after it sees the flag.
+    pub(super) fn settle(&self, state: &mut State<K>) {
+        self.note_keeping(state);
+        self.clean_up_in(state);
     }
 
     fn note_keeping(&self, state: &State<K>) {

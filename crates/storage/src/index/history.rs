@@ -64,12 +64,6 @@ impl<K: IndexKey> History<K> {
             .map(|(_, entry)| entry)
     }
 
-    /// Whether any version under the key is kept.
-    pub(super) fn holds(&self, collection: CollectionId, key: &K) -> bool {
-        self.get(collection, key, TransactionId::new(u64::MAX))
-            .is_some()
-    }
-
     /// Moves a kept version that a copy has replaced.
     pub(super) fn update(
         &mut self,
@@ -85,13 +79,7 @@ impl<K: IndexKey> History<K> {
     }
 
     /// Lets go of what only the `closed` snapshot saw; `open` are the ones that remain, ascending.
-    /// Calls `emptied` with every key of which no version is kept any more.
-    pub(super) fn close(
-        &mut self,
-        closed: TransactionId,
-        open: &[TransactionId],
-        mut emptied: impl FnMut(CollectionId, &K),
-    ) {
+    pub(super) fn close(&mut self, closed: TransactionId, open: &[TransactionId]) {
         let older = open.partition_point(|snapshot| *snapshot < closed);
         if open.get(older) == Some(&closed) {
             return;
@@ -104,9 +92,6 @@ impl<K: IndexKey> History<K> {
                 }
                 _ => {
                     self.versions.remove(&at);
-                    if !self.holds(at.0, &at.1) {
-                        emptied(at.0, &at.1);
-                    }
                 }
             }
         }

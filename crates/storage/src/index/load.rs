@@ -1,5 +1,7 @@
 //! The index from the footers of the data files.
 
+use std::collections::BTreeSet;
+
 use super::collections::Collections;
 use super::history::History;
 use super::state::State;
@@ -21,6 +23,7 @@ impl<K: IndexKey> Index<K> {
             collections: Collections::new(&manifest.collections, manifest.next_collection_id),
             history: History::default(),
             usage: Usage::default(),
+            settled: BTreeSet::new(),
         };
         let mut sources = Vec::new();
         for record in &manifest.data_files {

@@ -3,6 +3,8 @@
 //! INVARIANT: `firsts` and `chunks` have the same length; no chunk is empty; the first key of every
 //! chunk stands at its place in `firsts`; keys ascend over all chunks.
 
+use docdb_types::TransactionId;
+
 use super::chunk::{CHUNK_ENTRIES, Chunk};
 use super::{Entry, IndexKey};
 
@@ -62,6 +64,21 @@ impl<K: IndexKey> OrderedMap<K> {
             .iter()
             .enumerate()
             .map(move |(i, chunk)| (chunk, if i == 0 { begin } else { 0 }))
+    }
+
+    /// The first key from `from` to `to`, both included, whose entry is newer than `since`.
+    pub(super) fn first_newer(
+        &self,
+        from: Option<&K>,
+        to: Option<&K>,
+        since: TransactionId,
+    ) -> Option<(&K, &Entry)> {
+        self.chunks_from(from)
+            .take_while(|(chunk, _)| to.is_none_or(|to| chunk.first() <= Some(to)))
+            .filter(|(chunk, _)| chunk.newest() > since)
+            .flat_map(|(chunk, place)| chunk.iter_from(place))
+            .find(|(_, entry)| entry.version() > since)
+            .filter(|(key, _)| to.is_none_or(|to| *key <= to))
     }
 
     /// Sets the entry of `key` to what `make` makes of the one that is there; returns that one.
@@ -225,7 +242,6 @@ impl<K: IndexKey> OrderedMap<K> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use docdb_types::TransactionId;
     use proptest::prelude::*;
 
     use super::*;
@@ -291,6 +307,18 @@ mod tests {
             }
             for key in 0..5000 {
                 prop_assert_eq!(map.get(&key), model.get(&key));
+            }
+            for since in [0, version / 2, version - version / 10, version] {
+                let since = TransactionId::new(since);
+                for (from, to) in [(0, 5000), (250, 260), (1500, 2999), (2999, 2999), (4000, 3000)] {
+                    let found = map.first_newer(Some(&from), Some(&to), since);
+                    let expected = model
+                        .iter()
+                        .find(|(key, entry)| (from..=to).contains(*key) && entry.version() > since);
+                    prop_assert_eq!(found, expected);
+                }
+                let expected = model.iter().find(|(_, entry)| entry.version() > since);
+                prop_assert_eq!(map.first_newer(None, None, since), expected);
             }
         }
     }

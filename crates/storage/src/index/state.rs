@@ -16,6 +16,9 @@ pub(super) struct State<K> {
     pub(super) collections: Collections<K>,
     pub(super) history: History<K>,
     pub(super) usage: Usage,
+    /// Deletions that checkpoints are done with and that snapshots are older than, by the
+    /// transaction that deleted: they go when no such snapshot is open.
+    pub(super) settled: BTreeSet<(TransactionId, CollectionId, K)>,
 }
 
 impl<K: IndexKey> State<K> {
@@ -50,8 +53,8 @@ impl<K: IndexKey> State<K> {
             } => {
                 self.set(open, *collection, key, *entry);
             }
-            IndexChange::CreateCollection { id, name } => {
-                self.collections.create(*id, name.clone(), 0);
+            IndexChange::CreateCollection { id, name, version } => {
+                self.collections.create(*id, name.clone(), 0, *version);
             }
             IndexChange::DropCollection { id, version } => self.drop_collection(*id, *version),
         }
@@ -130,38 +133,52 @@ impl<K: IndexKey> State<K> {
         false
     }
 
-    /// Lets go of a deletion that a checkpoint is done with, or marks it to go with the last
-    /// snapshot that sees what it hides.
-    pub(super) fn forget(&mut self, id: CollectionId, key: &K) {
+    /// Lets go of a deletion that a checkpoint is done with, or notes it to go with the last
+    /// snapshot that is older; `open` are the open snapshots, ascending.
+    ///
+    /// INVARIANT: whatever was written behind an open snapshot is in the index as newer than that
+    /// snapshot, deletions included, also where the snapshot sees nothing under the key.
+    pub(super) fn forget(&mut self, open: &[TransactionId], id: CollectionId, key: &K) {
         let Some(collection) = self.collections.get_mut(id) else {
             return;
         };
-        if self.history.holds(id, key) {
+        let Some(version) = collection.map.get(key).map(Entry::version) else {
+            return;
+        };
+        if open.first().is_some_and(|oldest| *oldest < version) {
             collection.map.update(key, Entry::settle);
+            self.settled.insert((version, id, key.clone()));
         } else if collection.map.remove(key).is_some() {
             collection.tombstones -= 1;
         }
     }
 
+    /// Lets go of the settled deletions that no open snapshot is older than.
+    fn remove_settled(&mut self, oldest: Option<TransactionId>) {
+        let is_unseen = |version: TransactionId| oldest.is_none_or(|oldest| version <= oldest);
+        while let Some(first) = self.settled.first()
+            && is_unseen(first.0)
+            && let Some((version, id, key)) = self.settled.pop_first()
+        {
+            let Some(collection) = self.collections.get_mut(id) else {
+                continue;
+            };
+            let newest = collection.map.get(&key);
+            if newest.is_some_and(|entry| entry.is_settled() && entry.version() == version) {
+                collection.map.remove(&key);
+                collection.tombstones -= 1;
+            }
+        }
+    }
+
     /// Lets go of everything that only `closed` snapshots saw; `open` are the others, ascending.
     pub(super) fn close(&mut self, closed: &BTreeSet<TransactionId>, open: &[TransactionId]) {
-        let Self {
-            collections,
-            history,
-            ..
-        } = self;
         for snapshot in closed {
-            history.close(*snapshot, open, |id, key| {
-                let Some(collection) = collections.get_mut(id) else {
-                    return;
-                };
-                if collection.map.get(key).is_some_and(Entry::is_settled) {
-                    collection.map.remove(key);
-                    collection.tombstones -= 1;
-                }
-            });
+            self.history.close(*snapshot, open);
         }
-        collections.remove_dropped(open.first().copied());
+        let oldest = open.first().copied();
+        self.remove_settled(oldest);
+        self.collections.remove_dropped(oldest);
     }
 
     /// The newest version under a key that a snapshot sees, which may be a deletion.
@@ -187,7 +204,7 @@ impl<K: IndexKey> State<K> {
 
     /// Whether anything is kept that goes when snapshots close.
     pub(super) fn keeps_for_snapshots(&self) -> bool {
-        self.history.len() > 0 || self.collections.dropped() > 0
+        self.history.len() > 0 || self.collections.dropped() > 0 || !self.settled.is_empty()
     }
 
     /// Memory of everything, in bytes.
@@ -197,6 +214,7 @@ impl<K: IndexKey> State<K> {
             .map(|map| map.heap_bytes())
             .sum::<usize>()
             + self.history.heap_bytes()
+            + size_of::<(TransactionId, CollectionId, K)>() * self.settled.len() * 4 / 3
     }
 }
 

@@ -54,6 +54,24 @@ impl<K: IndexKey> IndexView<'_, K> {
             .copied()
     }
 
+    /// The first key of a collection from `from` to `to`, both included, whose newest version,
+    /// which may be a deletion, was written behind `since`. Costs little where nothing was.
+    ///
+    /// What was deleted behind an open snapshot is found; behind an older `since` it may be
+    /// forgotten.
+    #[must_use]
+    pub fn first_newer(
+        &self,
+        collection: CollectionId,
+        from: Option<&K>,
+        to: Option<&K>,
+        since: TransactionId,
+    ) -> Option<(K, Entry)> {
+        let map = &self.state.collections.get(collection)?.map;
+        let (key, entry) = map.first_newer(from, to, since)?;
+        Some((key.clone(), *entry))
+    }
+
     /// Appends to `out` the documents of a collection that `snapshot` (or, without one, the view)
     /// sees, in key order from `from` on. Looks at no more than `limit` keys, deleted ones
     /// included, and returns the key to go on from, or `None` at the end.
@@ -126,6 +144,16 @@ impl<K: IndexKey> IndexView<'_, K> {
     #[must_use]
     pub fn collection_id(&self, name: &CollectionName) -> Option<CollectionId> {
         self.state.collections.id_of(name)
+    }
+
+    /// The collection that had a name for a snapshot.
+    #[must_use]
+    pub fn collection_id_at(
+        &self,
+        snapshot: &Snapshot<K>,
+        name: &CollectionName,
+    ) -> Option<CollectionId> {
+        self.state.collections.id_at(name, snapshot.version())
     }
 
     /// A collection that exists.

@@ -143,6 +143,8 @@ pub enum Code {
     Internal,
     /// The connection failed.
     Network,
+    /// As many transactions are open as are allowed.
+    TooManyTxns,
 }
 
 /// One row of the table: everything that is fixed about a code.
@@ -212,6 +214,7 @@ const TABLE: &[Row] = &[
     row(Code::Timeout, "Timeout", Category::Transient, Status::Error, "the operation did not finish in time"),
     row(Code::Internal, "Internal", Category::Critical, Status::Error, "an invariant of the server does not hold"),
     row(Code::Network, "Network", Category::Network, Status::Error, "the connection failed"),
+    row(Code::TooManyTxns, "TooManyTxns", Category::Transient, Status::Error, "as many transactions are open as are allowed"),
 ];
 
 impl Code {
@@ -286,7 +289,7 @@ mod tests {
             assert_eq!(format!("{:?}", row.code), row.name);
             assert_eq!(Code::from_name(row.name), Some(row.code));
         }
-        assert_eq!(Code::all().last(), Some(Code::Network));
+        assert_eq!(Code::all().last(), Some(Code::TooManyTxns));
     }
 
     #[test]
@@ -301,7 +304,8 @@ mod tests {
                 Code::QueueFull,
                 Code::PoolStopped,
                 Code::Timeout,
-                Code::Network
+                Code::Network,
+                Code::TooManyTxns
             ]
         );
     }

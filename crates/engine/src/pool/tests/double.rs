@@ -237,6 +237,8 @@ impl Databases for Sheets {
         Ok(())
     }
 
+    fn expire_snapshots(&self, _: &Sheet) {}
+
     fn checkpoint(&self, database: &Sheet) -> Result<(), Error> {
         self.pass(&database.identity.name, Step::Checkpoint)?;
         database.checkpoints.fetch_add(1, Ordering::SeqCst);
