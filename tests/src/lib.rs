@@ -4,5 +4,6 @@
 //! profile, listen on sockets in temporary directories, and are ended by their own handle.
 
 mod process;
+mod resources;
 
 pub use process::{ServerProcess, binary};
