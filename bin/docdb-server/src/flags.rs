@@ -1,114 +1,91 @@
 use std::path::PathBuf;
-use std::time::Duration;
 
-use clap::{CommandFactory as _, Parser, ValueEnum};
-use docdb_service::{EngineOptions, ServiceOptions};
-use docdb_types::FsyncMode;
+use clap::Parser;
+
+use crate::config::Given;
 
 /// Serves many small JSON document databases over a Unix socket.
+///
+/// What no flag says is taken from the environment (DOCDB_DATA_DIR, …), then from the configuration
+/// file, then from the defaults: a working server in ./data.
 #[derive(Debug, Parser)]
 #[command(name = "docdb-server", version)]
 pub(crate) struct Flags {
-    /// Directory of the catalog and the data files; created when missing.
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "DOCDB_DATA_DIR",
-        default_value = "./data"
-    )]
-    data_dir: PathBuf,
+    /// Configuration file in YAML [env: DOCDB_CONFIG].
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 
-    /// Directory of the logs; created when missing. Without it: `wal` in the data directory.
-    #[arg(long, value_name = "DIR", env = "DOCDB_WAL_DIR")]
-    wal_dir: Option<PathBuf>,
+    /// Directory of the catalog and the data files; created when missing [default: ./data].
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
 
-    /// Unix socket to listen on; only its owner may connect.
-    #[arg(
-        long,
-        value_name = "PATH",
-        env = "DOCDB_SOCKET",
-        default_value = "/tmp/docdb.sock"
-    )]
-    socket: PathBuf,
+    /// Directory of the logs; created when missing [default: `wal` in the data directory].
+    #[arg(long, value_name = "DIR")]
+    wal_dir: Option<String>,
+
+    /// Unix socket to listen on; only its owner may connect [default: /tmp/docdb.sock].
+    #[arg(long, value_name = "PATH")]
+    socket: Option<String>,
 
     /// When a write is acknowledged: after a sync of its own (always), after a sync shared with
     /// the writes beside it (group), before the next periodic sync (interval), or without any
-    /// sync (none: a crash of the machine may lose everything).
-    #[arg(
-        long,
-        value_name = "MODE",
-        env = "DOCDB_FSYNC",
-        default_value = "group"
-    )]
-    fsync: FsyncMode,
+    /// sync (none: a crash of the machine may lose everything) [default: group].
+    #[arg(long, value_name = "MODE")]
+    fsync: Option<String>,
 
-    /// With `--fsync interval`: milliseconds that an acknowledged write may stay unsynced.
-    #[arg(
-        long,
-        value_name = "MS",
-        env = "DOCDB_FSYNC_INTERVAL",
-        default_value_t = 1
-    )]
-    fsync_interval: u64,
+    /// With `--fsync interval`: how long an acknowledged write may stay unsynced, in milliseconds
+    /// or with a unit [default: 1].
+    #[arg(long, value_name = "TIME")]
+    fsync_interval: Option<String>,
 
-    /// Least severe messages that are logged.
-    #[arg(
-        long,
-        value_name = "LEVEL",
-        env = "DOCDB_LOG_LEVEL",
-        default_value = "info"
-    )]
-    pub(crate) log_level: LogLevel,
+    /// Least severe messages that are logged: error, warn, info, debug, trace [default: info].
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
 
-    /// How they are written to standard error.
-    #[arg(
-        long,
-        value_name = "FORMAT",
-        env = "DOCDB_LOG_FORMAT",
-        default_value = "text"
-    )]
-    pub(crate) log_format: LogFormat,
-}
+    /// How they are written to standard error: text or json [default: text].
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum LogLevel {
-    Error,
-    Warn,
-    Info,
-    Debug,
-    Trace,
-}
+    /// Checks the configuration and exits: 0 when a server would start with it, 2 when not.
+    #[arg(long)]
+    pub(crate) check_config: bool,
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum LogFormat {
-    Text,
-    Json,
+    /// Prints the configuration in force, with the origin of each value, and exits.
+    #[arg(long)]
+    pub(crate) print_config: bool,
+
+    /// Prints a commented configuration file with every key at its default, and exits.
+    #[arg(long, hide = true)]
+    pub(crate) example_config: bool,
 }
 
 impl Flags {
-    /// What the flags say, checked. Wrong values end the program as any bad usage does.
-    pub(crate) fn service_options(self) -> ServiceOptions {
-        let mut engine = EngineOptions::in_directory(self.data_dir);
-        if let Some(directory) = self.wal_dir {
-            engine.wal_directory = directory;
-        }
-        engine.fsync = self.fsync;
-        engine.fsync_interval = Duration::from_millis(self.fsync_interval);
-        if let Err(invalid) = engine.validate() {
-            Self::command()
-                .error(clap::error::ErrorKind::ValueValidation, invalid)
-                .exit();
-        }
-        ServiceOptions {
-            engine,
-            socket_path: Some(self.socket),
-            ..ServiceOptions::default()
+    /// What was said outside of the file: these flags and the environment of the process.
+    pub(crate) fn given(&self) -> Given {
+        let flags = [
+            ("data-dir", &self.data_dir),
+            ("wal-dir", &self.wal_dir),
+            ("socket", &self.socket),
+            ("fsync", &self.fsync),
+            ("fsync-interval", &self.fsync_interval),
+            ("log-level", &self.log_level),
+            ("log-format", &self.log_format),
+        ];
+        let said = flags
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.clone()?)));
+        Given {
+            file: self.config.clone(),
+            flags: said.collect(),
+            environment: std::env::vars_os().collect(),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
 
     #[test]
@@ -117,27 +94,11 @@ mod tests {
     }
 
     #[test]
-    fn the_logs_follow_the_data_directory_unless_told_otherwise() {
-        let parse = |arguments: &[&str]| {
-            let all = std::iter::once(&"docdb-server").chain(arguments);
-            Flags::parse_from(all).service_options().engine
-        };
-        let engine = parse(&["--data-dir", "/srv/docdb"]);
-        assert_eq!(engine.wal_directory, PathBuf::from("/srv/docdb/wal"));
-        let engine = parse(&[
-            "--data-dir",
-            "/srv/docdb",
-            "--wal-dir",
-            "/fast",
-            "--fsync",
-            "always",
-        ]);
-        assert_eq!(engine.wal_directory, PathBuf::from("/fast"));
-        assert_eq!(engine.fsync, FsyncMode::Always);
-    }
-
-    #[test]
-    fn an_unknown_mode_is_refused() {
-        assert!(Flags::try_parse_from(["docdb-server", "--fsync", "sometimes"]).is_err());
+    fn every_flag_of_a_key_reaches_it() {
+        let flags = crate::config::KEYS.iter().filter_map(|key| key.flag);
+        for flag in flags {
+            let parsed = Flags::try_parse_from(["docdb-server", &format!("--{flag}"), "x"]);
+            assert_eq!(parsed.unwrap().given().flags, [(flag, "x".to_owned())]);
+        }
     }
 }

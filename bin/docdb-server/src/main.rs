@@ -1,23 +1,64 @@
-//! The docdb server: composes a service from its flags, and waits for the signal to stop.
+//! The docdb server: composes a service from its configuration, and waits for the signal to stop.
 
+mod config;
 mod flags;
 mod logging;
+mod reload;
 mod run;
+mod signals;
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use config::Problem;
 use flags::Flags;
 
+/// Bad usage, or a configuration that no server starts with.
+const BAD_USAGE: u8 = 2;
+
 fn main() -> ExitCode {
-    match run::run(Flags::parse()) {
+    let flags = Flags::parse();
+    if flags.example_config {
+        return say(&config::example());
+    }
+    let given = flags.given();
+    let configured = match config::load(&given) {
+        Ok(configured) => configured,
+        Err(problems) => return refuse(&problems),
+    };
+    if flags.print_config {
+        return say(&config::printed(&configured));
+    }
+    if flags.check_config {
+        return say("the configuration is right\n");
+    }
+    match run::run(configured, given) {
         Ok(code) => code,
         Err(error) => {
-            // Nothing is left to tell where standard error is closed.
-            let _ = writeln!(std::io::stderr(), "docdb-server: {error:#}");
+            complain(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Answers what was asked for instead of a server.
+fn say(text: &str) -> ExitCode {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn refuse(problems: &[Problem]) -> ExitCode {
+    for problem in problems {
+        complain(&problem.to_string());
+    }
+    ExitCode::from(BAD_USAGE)
+}
+
+fn complain(text: &str) {
+    // Nothing is left to tell where standard error is closed.
+    let _ = writeln!(std::io::stderr(), "docdb-server: {text}");
 }

@@ -5,32 +5,42 @@ use std::time::Duration;
 use anyhow::Context as _;
 use docdb_service::{Service, ServiceOptions, ShutdownReport};
 use docdb_types::FsyncMode;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::flags::Flags;
-use crate::logging;
+use crate::config::{Configured, Given};
+use crate::logging::Log;
+use crate::reload::reload;
+use crate::signals::{Signals, Wish};
 
 /// Time for threads that are still at work after everything was closed, or was given up.
 const LEFTOVER_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Serves until a signal comes, and stops in order.
-pub(crate) fn run(flags: Flags) -> anyhow::Result<ExitCode> {
-    let (level, format) = (flags.log_level, flags.log_format);
-    let options = flags.service_options();
-    logging::start(level, format);
+pub(crate) fn run(configured: Configured, given: Given) -> anyhow::Result<ExitCode> {
+    let log = Log::start(&configured.settings.log);
+    for name in &configured.ignored_variables {
+        tracing::warn!(
+            name,
+            "a variable of the environment that the server does not know"
+        );
+    }
     let runtime = docdb_service::runtime(docdb_service::default_threads())
         .context("the system refuses the threads of the server")?;
-    let code = runtime.block_on(serve(options));
+    let code = runtime.block_on(serve(configured, &given, &log));
     runtime.shutdown_timeout(LEFTOVER_PATIENCE);
     code
 }
 
-async fn serve(options: ServiceOptions) -> anyhow::Result<ExitCode> {
+async fn serve(mut configured: Configured, given: &Given, log: &Log) -> anyhow::Result<ExitCode> {
     // ORDER: listened for before anything is opened: a signal during the start is not lost.
     let mut signals = Signals::listen().context("the system refuses to deliver signals")?;
-    let service = Service::start(options).await?;
-    announce(service.options());
-    let received = signals.next().await;
+    let service = Service::start(configured.settings.service_options()).await?;
+    announce(&configured, service.options());
+    let received = loop {
+        match signals.next().await {
+            Wish::Reload => reload(given, &mut configured, log),
+            Wish::Stop(name) => break name,
+        }
+    };
     tracing::info!(
         signal = received,
         "stopping; a second signal ends the server at once"
@@ -38,7 +48,7 @@ async fn serve(options: ServiceOptions) -> anyhow::Result<ExitCode> {
     tokio::select! {
         biased;
         report = service.shutdown() => Ok(conclude(&report)),
-        again = signals.next() => {
+        again = signals.next_stop() => {
             tracing::warn!(signal = again, "ended at once; what was acknowledged is kept");
             Ok(ExitCode::FAILURE)
         }
@@ -46,7 +56,11 @@ async fn serve(options: ServiceOptions) -> anyhow::Result<ExitCode> {
 }
 
 /// Says where and how durably the server serves, to people and to whoever started it.
-fn announce(options: &ServiceOptions) {
+fn announce(configured: &Configured, options: &ServiceOptions) {
+    let config = configured
+        .file
+        .as_deref()
+        .unwrap_or_else(|| "none".as_ref());
     let engine = &options.engine;
     let mode = engine.fsync;
     let socket = options
@@ -57,6 +71,7 @@ fn announce(options: &ServiceOptions) {
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         pid = std::process::id(),
+        config = %config.display(),
         %socket,
         data_dir = %engine.data_directory.display(),
         wal_dir = %engine.wal_directory.display(),
@@ -100,26 +115,4 @@ fn conclude(report: &ShutdownReport) -> ExitCode {
         );
     }
     ExitCode::FAILURE
-}
-
-/// The signals that end the server.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
-        }
-    }
 }

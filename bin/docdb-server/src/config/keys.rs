@@ -1,0 +1,310 @@
+//! The list of all keys.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::field::{Bare, Field};
+use super::key::{Effect, Key};
+use super::settings::Settings;
+use super::size::{GIB, KIB, MIB, TIB};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const MILLISECOND: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A key that any server follows.
+const fn key(path: &'static str, about: &'static str, field: Field) -> Key {
+    Key {
+        path,
+        flag: None,
+        about,
+        field,
+        effect: Effect::Start,
+        only: &[],
+    }
+}
+
+impl Key {
+    const fn flag(mut self, flag: &'static str) -> Self {
+        self.flag = Some(flag);
+        self
+    }
+
+    const fn at_reload(mut self) -> Self {
+        self.effect = Effect::Reload;
+        self
+    }
+
+    const fn only(mut self, values: &'static [&'static str]) -> Self {
+        self.only = values;
+        self
+    }
+}
+
+const MEMORY: RangeInclusive<u64> = MIB..=1024 * TIB;
+const CONNECTIONS: RangeInclusive<u64> = 1..=1_000_000;
+
+/// All keys, in the order of the example file. The keys of one section stand together.
+pub(crate) static KEYS: &[Key] = &[
+    key(
+        "data_dir",
+        "Directory of the catalog and the data files; created when missing.",
+        Field::Path(|s| &mut s.service.engine.data_directory),
+    )
+    .flag("data-dir"),
+    key(
+        "memory.global_capacity_mb",
+        "Cap on the memory of all open databases together: index, versions kept for snapshots,\n\
+         requests. What would pass it is refused whole with MemoryLimit.",
+        Field::Size(|s| &mut s.service.engine.global_memory_bytes, MEMORY),
+    ),
+    key(
+        "memory.per_db_limit_mb",
+        "Cap on the memory of one database; at most global_capacity_mb.",
+        Field::Size(|s| &mut s.service.engine.database_memory_bytes, MEMORY),
+    ),
+    key(
+        "wal.dir",
+        "Directory of the logs; created when missing. null: `wal` in data_dir.",
+        Field::OptionalPath(|s| &mut s.wal_directory, Settings::wal_directory),
+    )
+    .flag("wal-dir"),
+    key(
+        "wal.max_file_size_mb",
+        "Length at which a log segment is full and the next one begins.",
+        Field::Size(|s| &mut s.service.engine.segment_bytes, 64 * KIB..=4 * GIB),
+    ),
+    key(
+        "wal.fsync.mode",
+        "When a write is acknowledged: after a sync of its own (always), after a sync shared with\n\
+         the writes beside it (group), before the next periodic sync (interval), or without any\n\
+         (none: a crash of the machine may lose everything).",
+        Field::Word(|s| &mut s.service.engine.fsync),
+    )
+    .flag("fsync"),
+    key(
+        "wal.fsync.interval_ms",
+        "In mode interval: how long an acknowledged write may stay unsynced.",
+        Field::Time {
+            place: |s| &mut s.service.engine.fsync_interval,
+            range: MILLISECOND..=Duration::from_secs(60),
+            bare: Bare::Millis,
+            zero: None,
+        },
+    )
+    .flag("fsync-interval"),
+    key(
+        "wal.fsync.max_batch_size",
+        "Most transactions that share one sync.",
+        Field::Count(|s| &mut s.service.engine.max_batch_size, 1..=65_535),
+    ),
+    key(
+        "wal.checkpoint.interval_mb",
+        "Log after which a database makes a checkpoint.",
+        Field::Size(
+            |s| &mut s.service.engine.checkpoint_bytes,
+            64 * KIB..=64 * GIB,
+        ),
+    ),
+    key(
+        "wal.checkpoint.auto_create",
+        "Whether such checkpoints are made by themselves. A clean close makes one either way.",
+        Field::Switch(|s| &mut s.service.engine.automatic_checkpoints),
+    ),
+    key(
+        "wal.checkpoint.max_checkpoints",
+        "Checkpoints that are kept; 0: as many as the live documents need.",
+        Field::Count(|s| &mut s.max_checkpoints, 0..=1_000_000),
+    )
+    .only(&["0"]),
+    key(
+        "wal.trim_after_checkpoint",
+        "Whether a checkpoint removes the log segments that it covers.",
+        Field::Switch(|s| &mut s.service.engine.trim_after_checkpoint),
+    ),
+    key(
+        "wal.keep_segments",
+        "Log segments that are kept although a checkpoint covers them.",
+        Field::Count(|s| &mut s.service.engine.keep_segments, 0..=1_000_000),
+    ),
+    key(
+        "sched.queue_depth",
+        "Requests of one database that may wait; one more is answered QueueFull.",
+        Field::Count(|s| &mut s.service.scheduler.queue_depth, 1..=1_000_000),
+    ),
+    key(
+        "sched.worker_count",
+        "Requests that may run at a time; 0: by load, twice the cores or the busy databases.",
+        Field::Count(|s| &mut s.service.scheduler.worker_count, 0..=4096),
+    ),
+    key(
+        "sched.max_workers",
+        "Upper limit of what goes by load.",
+        Field::Count(|s| &mut s.service.scheduler.max_workers, 1..=4096),
+    ),
+    key(
+        "db.compaction_size_threshold_mb",
+        "Size of the data files from which on they are compacted.",
+        Field::Size(|s| &mut s.compaction.threshold_bytes, MIB..=TIB),
+    )
+    .only(&["100"]),
+    key(
+        "db.compaction_tombstone_ratio",
+        "Share of a data file that may be dead before it is compacted.",
+        Field::Ratio(|s| &mut s.compaction.tombstone_ratio, 0.01..=1.0),
+    )
+    .only(&["0.3"]),
+    key(
+        "db.max_open_dbs",
+        "Open databases beyond which the least recently used one without users is closed.",
+        Field::Count(|s| &mut s.service.engine.max_open_databases, 1..=1_000_000),
+    ),
+    key(
+        "db.idle_timeout",
+        "How long a database without users stays open; 0: for ever.",
+        Field::Time {
+            place: |s| &mut s.service.engine.idle_timeout,
+            range: MILLISECOND..=Duration::from_secs(365 * 24 * 3600),
+            bare: Bare::Refused,
+            zero: Some("for ever"),
+        },
+    ),
+    key(
+        "ipc.socket_path",
+        "Unix socket to listen on.",
+        Field::SocketPath(|s| &mut s.service.socket_path),
+    )
+    .flag("socket"),
+    key(
+        "ipc.socket_mode",
+        "Permission bits of the socket: who may connect.",
+        Field::Mode(|s| &mut s.service.socket_mode),
+    ),
+    key(
+        "ipc.enable_tcp",
+        "Whether to listen on TCP too.",
+        Field::Switch(|s| &mut s.tcp.is_enabled),
+    )
+    .only(&["false"]),
+    key(
+        "ipc.tcp_addr",
+        "Where to listen on TCP.",
+        Field::Address(|s| &mut s.tcp.address),
+    ),
+    key(
+        "ipc.max_connections",
+        "Connections at a time; one more is answered QueueFull and closed.",
+        Field::Count(|s| &mut s.service.max_connections, CONNECTIONS),
+    ),
+    key(
+        "ipc.max_frame_mb",
+        "Most payload of one request; a frame may be that and its envelope.",
+        Field::Size(
+            |s| &mut s.service.engine.limits.request_bytes,
+            KIB..=16 * MIB,
+        ),
+    ),
+    key(
+        "ipc.max_requests_in_flight",
+        "Requests of one connection that may be under way; the rest is not read yet.",
+        Field::Count(|s| &mut s.service.max_requests_in_flight, 1..=65_535),
+    ),
+    key(
+        "ipc.frame_timeout",
+        "How long a client may take from the first byte of a frame to its last.",
+        Field::Time {
+            place: |s| &mut s.service.deadlines.frame,
+            range: MILLISECOND..=DAY,
+            bare: Bare::Refused,
+            zero: None,
+        },
+    ),
+    key(
+        "ipc.write_timeout",
+        "How long a client may leave answers lying without taking a byte of them.",
+        Field::Time {
+            place: |s| &mut s.service.deadlines.write,
+            range: MILLISECOND..=DAY,
+            bare: Bare::Refused,
+            zero: None,
+        },
+    ),
+    key(
+        "ipc.idle_timeout",
+        "How long a connection may have nothing under way; 0: for ever.",
+        Field::Time {
+            place: |s| &mut s.connection_idle,
+            range: SECOND..=DAY,
+            bare: Bare::Refused,
+            zero: Some("for ever"),
+        },
+    ),
+    key(
+        "limits.document_mb",
+        "Largest document; at most ipc.max_frame_mb.",
+        Field::Size(
+            |s| &mut s.service.engine.limits.document_bytes,
+            KIB..=16 * MIB,
+        ),
+    ),
+    key(
+        "limits.document_depth",
+        "Deepest nesting of arrays and objects in a document.",
+        Field::Count(|s| &mut s.service.engine.limits.document_depth, 1..=128),
+    ),
+    key(
+        "limits.request_operations",
+        "Most operations in one request.",
+        Field::Count(
+            |s| &mut s.service.engine.limits.request_operations,
+            1..=65_535,
+        ),
+    ),
+    key(
+        "healing.enabled",
+        "Whether damaged documents are restored. This version finds damage and answers it as an\n\
+         error; it restores nothing yet, so the keys of this section change nothing.",
+        Field::Switch(|s| &mut s.healing.is_enabled),
+    ),
+    key(
+        "healing.interval",
+        "Time between two searches for damage; 0: none.",
+        Field::Time {
+            place: |s| &mut s.healing.interval,
+            range: SECOND..=Duration::from_secs(365 * 24 * 3600),
+            bare: Bare::Refused,
+            zero: Some("off"),
+        },
+    )
+    .only(&["1h", "0"]),
+    key(
+        "healing.on_read_corruption",
+        "Whether a read that meets damage restores the document.",
+        Field::Switch(|s| &mut s.healing.on_read_corruption),
+    ),
+    key(
+        "healing.max_batch_size",
+        "Documents that one run restores at most.",
+        Field::Count(|s| &mut s.healing.max_batch_size, 1..=1_000_000),
+    )
+    .only(&["100"]),
+    key(
+        "healing.parity_percent",
+        "Parity that data files carry, in percent of their size.",
+        Field::Count(|s| &mut s.healing.parity_percent, 0..=100),
+    )
+    .only(&["12", "0"]),
+    key(
+        "log.level",
+        "Least severe messages that are logged.",
+        Field::Word(|s| &mut s.log.level),
+    )
+    .flag("log-level")
+    .at_reload(),
+    key(
+        "log.format",
+        "How they are written to standard error.",
+        Field::Word(|s| &mut s.log.format),
+    )
+    .flag("log-format"),
+];

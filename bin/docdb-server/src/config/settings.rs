@@ -1,0 +1,204 @@
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use docdb_service::ServiceOptions;
+use docdb_types::FsyncMode;
+
+use super::size::MIB;
+
+/// Everything that can be configured about the server, with a value for each.
+///
+/// The default values are those of the service; what it does not know stands beside it.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) service: ServiceOptions,
+    /// Without it, the logs are in `wal` in the data directory.
+    pub(crate) wal_directory: Option<PathBuf>,
+    /// How long a connection may have nothing under way; zero: for ever.
+    pub(crate) connection_idle: Duration,
+    pub(crate) tcp: TcpSettings,
+    pub(crate) log: LogSettings,
+    pub(crate) compaction: CompactionSettings,
+    pub(crate) healing: HealingSettings,
+    /// Checkpoints that are kept; 0: the ones that are needed.
+    pub(crate) max_checkpoints: u64,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct TcpSettings {
+    pub(crate) is_enabled: bool,
+    pub(crate) address: SocketAddr,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct LogSettings {
+    pub(crate) level: LogLevel,
+    pub(crate) format: LogFormat,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct CompactionSettings {
+    pub(crate) threshold_bytes: u64,
+    pub(crate) tombstone_ratio: f64,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct HealingSettings {
+    pub(crate) is_enabled: bool,
+    pub(crate) interval: Duration,
+    pub(crate) on_read_corruption: bool,
+    pub(crate) max_batch_size: u64,
+    pub(crate) parity_percent: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            service: ServiceOptions::default(),
+            wal_directory: None,
+            connection_idle: Duration::ZERO,
+            tcp: TcpSettings {
+                is_enabled: false,
+                address: SocketAddr::from((Ipv4Addr::LOCALHOST, 7717)),
+            },
+            log: LogSettings {
+                level: LogLevel::Info,
+                format: LogFormat::Text,
+            },
+            compaction: CompactionSettings {
+                threshold_bytes: 100 * MIB,
+                tombstone_ratio: 0.3,
+            },
+            healing: HealingSettings {
+                is_enabled: true,
+                interval: Duration::from_secs(3600),
+                on_read_corruption: true,
+                max_batch_size: 100,
+                parity_percent: 12,
+            },
+            max_checkpoints: 0,
+        }
+    }
+}
+
+impl Settings {
+    /// Where the logs are.
+    pub(crate) fn wal_directory(&self) -> PathBuf {
+        let in_data = || self.service.engine.data_directory.join("wal");
+        self.wal_directory.clone().unwrap_or_else(in_data)
+    }
+
+    /// Takes over from another configuration what can change while the server runs: the keys whose
+    /// effect is [`Reload`](super::key::Effect::Reload).
+    pub(crate) fn adopt(&mut self, next: &Self) {
+        self.log.level = next.log.level;
+    }
+
+    /// What the service is started with.
+    pub(crate) fn service_options(&self) -> ServiceOptions {
+        let mut options = self.service.clone();
+        options.engine.wal_directory = self.wal_directory();
+        options.deadlines.idle = (!self.connection_idle.is_zero()).then_some(self.connection_idle);
+        options
+    }
+}
+
+/// A place for one of a few words.
+pub(crate) trait Word {
+    /// Puts a word there, if it is one of them.
+    fn put(&mut self, word: &str) -> bool;
+    /// The word that is there.
+    fn word(&self) -> &'static str;
+    /// All words that may be there.
+    fn words(&self) -> Vec<&'static str>;
+}
+
+impl Word for FsyncMode {
+    fn put(&mut self, word: &str) -> bool {
+        let mode = word.parse().ok();
+        mode.is_some_and(|mode| {
+            *self = mode;
+            true
+        })
+    }
+
+    fn word(&self) -> &'static str {
+        self.as_str()
+    }
+
+    fn words(&self) -> Vec<&'static str> {
+        Self::ALL.map(Self::as_str).to_vec()
+    }
+}
+
+impl LogLevel {
+    const ALL: [Self; 5] = [
+        Self::Error,
+        Self::Warn,
+        Self::Info,
+        Self::Debug,
+        Self::Trace,
+    ];
+}
+
+impl Word for LogLevel {
+    fn put(&mut self, word: &str) -> bool {
+        let level = Self::ALL.into_iter().find(|level| level.word() == word);
+        level.is_some_and(|level| {
+            *self = level;
+            true
+        })
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+
+    fn words(&self) -> Vec<&'static str> {
+        Self::ALL.iter().map(Word::word).collect()
+    }
+}
+
+impl Word for LogFormat {
+    fn put(&mut self, word: &str) -> bool {
+        *self = match word {
+            "text" => Self::Text,
+            "json" => Self::Json,
+            _ => return false,
+        };
+        true
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+
+    fn words(&self) -> Vec<&'static str> {
+        vec!["text", "json"]
+    }
+}
