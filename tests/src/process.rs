@@ -77,6 +77,14 @@ impl ServerProcess {
         self.child.id()
     }
 
+    /// Whether it has not ended by itself.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn is_running(&mut self) -> io::Result<bool> {
+        Ok(self.child.try_wait()?.is_none())
+    }
+
     /// Ends it as a crash of the process does.
     ///
     /// # Errors
