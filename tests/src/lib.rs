@@ -1,9 +1,21 @@
-//! What the tests of docdb as a whole share: a real server process, and who may kill it.
+//! What the tests of docdb as a whole share: an oracle, simulated histories, and a real server
+//! process.
 //!
-//! It is not a library of the product. Processes are started from the binaries of the same build
-//! profile, listen on sockets in temporary directories, and are ended by their own handle.
+//! It is not a library of the product. The simulation runs the engine on a simulated disk. Server
+//! processes are started from the binaries of the same build profile, listen on sockets in
+//! temporary directories, and are ended by their own handle.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "in a test, a failing assumption is a failing test"
+)]
 
+pub mod oracle;
 mod process;
+mod random;
 mod resources;
+pub mod simulation;
 
 pub use process::{ServerProcess, binary};
+pub use random::Random;

@@ -23,7 +23,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("docdb-server", &["docdb-service"]),
     ("docdbsh", &["docdb-client"]),
     ("docdb-loadtest", &["docdb-client", "docdb-service"]),
-    ("docdb-tests", &["docdb-client"]),
+    (
+        "docdb-tests",
+        &["docdb-client", "docdb-engine", "docdb-vfs"],
+    ),
 ];
 
 /// Crates that embed anywhere: ordinary threads and functions.

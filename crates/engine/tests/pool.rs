@@ -164,10 +164,7 @@ fn in_interval_mode_a_write_is_durable_when_the_interval_has_passed() {
 #[test]
 fn a_version_is_never_used_twice_whatever_a_crash_takes_back() {
     for fsync in FsyncMode::ALL {
-        let options = EngineOptions {
-            fsync,
-            ..by_hand()
-        };
+        let options = EngineOptions { fsync, ..by_hand() };
         let mut disk = SimVfs::new(1);
         let mut seen = BTreeSet::new();
         for life in 0..4 {

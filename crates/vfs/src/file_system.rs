@@ -135,7 +135,7 @@ pub trait Vfs: Send + Sync + 'static {
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
 
     /// Takes the advisory exclusive lock of the file at `path`, creating the file when missing, and
-    /// writes the own process id into it. The lock is held until the returned value is dropped or
+    /// writes the own process id into it (where the disk has room). The lock is held until the returned value is dropped or
     /// the process ends; the file stays.
     ///
     /// # Errors

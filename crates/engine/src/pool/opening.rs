@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use docdb_types::{Category, Code, DatabaseId, DatabaseName, Error};
+use docdb_types::{Category, Code, DatabaseId, DatabaseName, Effect, Error};
 use parking_lot::RwLock;
 
 use super::Signals;
@@ -211,7 +211,9 @@ impl<D: Databases> Pool<D> {
             .map_err(|error| error.in_database(name))?;
         let turn = claim.keep();
         tracing::info!(database = %name, id = %slot.identity.id, "created a database");
+        // It is there now, whether or not it can be opened.
         self.open_in_turn(slot, turn)
+            .map_err(|error| error.with_effect(Effect::Applied))
     }
 
     fn create_durably(&self, slot: &Slot<D::Database>) -> Result<(), Error> {

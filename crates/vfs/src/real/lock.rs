@@ -29,9 +29,22 @@ impl RealLock {
             }
             Err(error) => return Err(LockError::Io(error.into())),
         }
-        file.set_len(0)?;
-        file.write_all_at(format!("{}\n", process::id()).as_bytes(), 0)?;
-        Ok(Self(file))
+        let pid = format!("{}\n", process::id());
+        let written = file
+            .set_len(0)
+            .and_then(|()| file.write_all_at(pid.as_bytes(), 0));
+        match written {
+            // The number is for people: a full disk does not keep anybody from starting.
+            Err(error)
+                if !matches!(
+                    error.kind(),
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+                ) =>
+            {
+                Err(LockError::Io(error))
+            }
+            _ => Ok(Self(file)),
+        }
     }
 }
 

@@ -51,6 +51,14 @@ impl SimVfs {
         Self::from_disk(image, self.clock().detached())
     }
 
+    /// The disk that [`crash`](Self::crash) would return at this moment, without cutting the power:
+    /// the history goes on, and can be looked at again behind its next call.
+    #[must_use]
+    pub fn image(&self, profile: CrashProfile, seed: u64) -> Self {
+        let image = image(&self.disk(), profile, seed);
+        Self::from_disk(image, self.clock().detached())
+    }
+
     /// Kills the process that uses this disk, not the disk: old handles are dead as after
     /// [`crash`](Self::crash), what was not synced is still seen and still not durable.
     #[must_use]

@@ -296,10 +296,18 @@ impl Disk {
         if let Some(inode) = self.files.get_mut(&id) {
             inode.handles += 1;
         }
-        self.set_len(id, 0)?;
         let pid = format!("{}\n", self.pid);
-        self.write(id, pid.as_bytes(), 0)?;
-        Ok(Some(id))
+        let written = self
+            .set_len(id, 0)
+            .and_then(|()| self.write(id, pid.as_bytes(), 0));
+        match written {
+            // As the real one: locked all the same.
+            Err(error) if error.kind() != io::ErrorKind::StorageFull => {
+                self.unlock(id);
+                Err(error)
+            }
+            _ => Ok(Some(id)),
+        }
     }
 
     pub(super) fn unlock(&mut self, id: FileId) {

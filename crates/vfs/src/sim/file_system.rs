@@ -117,6 +117,13 @@ impl SimVfs {
         self.disk.lock().cut = Some(Cut::Mutation(mutation));
     }
 
+    /// Whether the disk still has power: not after a crash, a kill, or the call at which the power
+    /// was to be cut.
+    #[must_use]
+    pub fn has_power(&self) -> bool {
+        !self.disk.lock().powerless
+    }
+
     /// Arms a fault. Of several that could hit a call the one armed first does.
     pub fn fail(&self, fault: Fault) {
         self.disk.lock().faults.arm(fault);
