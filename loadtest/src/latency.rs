@@ -3,18 +3,18 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 /// Longest latency that is told apart: one hour, in microseconds.
-const LONGEST_US: u64 = 3_600_000_000;
+pub(crate) const LONGEST_US: u64 = 3_600_000_000;
 const SIGNIFICANT_DIGITS: u8 = 3;
 
 /// A distribution of latencies: microseconds, to three digits, up to one hour. It takes memory
-/// from the first one on.
+/// from the first one on, and more for longer ones.
 #[derive(Debug, Clone, Default)]
 pub struct Latency {
     histogram: Option<Histogram<u64>>,
 }
 
 /// The figures of a distribution, in milliseconds. All 0 without a measurement.
-#[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct LatencySummary {
     /// Half of them took at most this.
@@ -39,11 +39,12 @@ impl Latency {
     /// Adds one.
     pub fn record(&mut self, latency: Duration) {
         if self.histogram.is_none() {
-            self.histogram = Histogram::new_with_bounds(1, LONGEST_US, SIGNIFICANT_DIGITS).ok();
+            self.histogram = Histogram::new(SIGNIFICANT_DIGITS).ok();
         }
         if let Some(histogram) = &mut self.histogram {
             let micros = u64::try_from(latency.as_micros()).unwrap_or(LONGEST_US);
-            histogram.saturating_record(micros.max(1));
+            // It grows as far as it must, which an hour does not exceed.
+            let _ = histogram.record(micros.clamp(1, LONGEST_US));
         }
     }
 
@@ -54,8 +55,19 @@ impl Latency {
             (None, Some(theirs)) => self.histogram = Some(theirs.clone()),
             (Some(ours), Some(theirs)) => ours
                 .add(theirs)
-                .unwrap_or_else(|_| unreachable!("all have the same bounds")),
+                .unwrap_or_else(|_| unreachable!("each grows as far as it must")),
         }
+    }
+
+    /// Latencies in microseconds and how many there were of each, in ascending order.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
+        let recorded = self.histogram.iter().flat_map(Histogram::iter_recorded);
+        recorded.map(|value| {
+            (
+                value.value_iterated_to(),
+                value.count_since_last_iteration(),
+            )
+        })
     }
 
     /// Its figures.

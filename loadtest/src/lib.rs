@@ -5,8 +5,8 @@
 //! what it [`Measured`]; [`report`] turns that into a table, a JSON file and CSV files. Where no
 //! server listens, [`OwnServer`] is one in a temporary directory.
 //!
-//! **What it is not.** It is no model checker: it knows whether a document was written by this run
-//! for the id it is read under, and not whether it is the newest one.
+//! **What it is not.** It is no model checker: it holds every answer against those before it, per
+//! document, and knows nothing of orders between documents.
 //!
 //! ```
 //! use clap::Parser;
@@ -27,29 +27,53 @@
 //!   expects (exists, not found); errors, refusals and wrong answers are counted apart, and never
 //!   as operations;
 //! - every document that is read is checked: it was written by this run for that id, or by an
-//!   earlier run, or the answer is wrong;
+//!   earlier run, it is at least as new as what had been acknowledged, or the answer is wrong;
 //! - at a given rate, latency counts from when an operation was due, however late it was sent;
-//! - workers share nothing while they run but a flag that stops them.
+//! - workers share, while they run, a flag that stops them, what is known of the documents of their
+//!   database, and once a second what they measured; nobody waits for the disk or the network while
+//!   another one waits for him.
 
+mod ceiling;
 pub mod config;
+mod crew;
 mod document;
+mod exchange;
 mod halt;
+mod ids;
+mod judgement;
 mod latency;
+mod ledger;
+mod link;
+mod measured;
 mod monitor;
 mod operation;
+mod pacer;
 mod preload;
+mod process;
 mod random;
 mod record;
 pub mod report;
 mod run;
+mod series;
 mod server;
 mod shift;
+mod source;
+mod trace;
+mod verdict;
+mod verification;
 mod worker;
 
+pub use ceiling::ceiling;
 pub use halt::Halt;
+pub use judgement::{Assertion, AssertionError, Judged, judge_all, parse_assertions};
 pub use latency::{Latency, LatencySummary};
-pub use monitor::Sample;
+pub use measured::{DatabaseMeasured, Ending, Kill, Measured};
+pub use monitor::{Sample, ServerSample};
 pub use operation::{OperationKind, PerKind};
+pub use process::ProcessFigures;
 pub use record::{KindRecord, StageRecord, Tally};
-pub use run::{DatabaseMeasured, Ending, Glance, Measured, RunError, run};
-pub use server::{OwnServer, OwnServerError, listens};
+pub use run::{Glance, RunError, run};
+pub use series::{SparseLatency, Step, StepKind};
+pub use server::{OwnServer, OwnServerError, listens, serve};
+pub use trace::{Replay, TraceError};
+pub use verification::Verification;

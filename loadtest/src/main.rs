@@ -1,6 +1,7 @@
 //! `docdb-loadtest`: puts load on a docdb server and measures what comes back.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -9,45 +10,99 @@ use clap::Parser;
 use docdb_client::Endpoint;
 use docdb_loadtest::config::{Arguments, ConfigFile, Plan};
 use docdb_loadtest::report::{Progress, Table, headline};
-use docdb_loadtest::{Halt, Measured, OwnServer, listens, report, run};
+use docdb_loadtest::{Halt, OwnServer, Replay, ceiling, judge_all, listens, report, run, serve};
 
 const BAD_USAGE: u8 = 2;
 /// What a shell answers for a program that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
 
+/// Puts load on a docdb server and measures what comes back.
+///
+/// Without a server on the socket it starts one of its own in a temporary directory and removes it
+/// afterwards. Flags override the configuration file.
+#[derive(Debug, Parser)]
+#[command(
+    name = "docdb-loadtest",
+    version,
+    about,
+    args_conflicts_with_subcommands = true,
+    after_help = "Exit codes: 0 the run is complete and all that was asserted holds; 1 wrong or lost \
+                  answers, nothing but errors, the server lost, ended early, or an assertion that \
+                  fails; 2 bad usage."
+)]
+struct CommandLine {
+    #[command(flatten)]
+    run: Arguments,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Serves a directory until standard input ends
+    #[command(hide = true)]
+    Serve {
+        /// Where everything of the server is
+        directory: PathBuf,
+    },
+}
+
 fn main() -> ExitCode {
-    let plan = match plan(&Arguments::parse()) {
-        Ok(plan) => plan,
-        Err(error) => {
-            say_error(&error);
-            return ExitCode::from(BAD_USAGE);
-        }
+    let CommandLine { run, command } = CommandLine::parse();
+    let done = match command {
+        None => return load(&run),
+        Some(Command::Serve { directory }) => serve(&directory).map_err(anyhow::Error::from),
     };
-    match measure(plan) {
-        Ok(measured) if measured.is_failure() => ExitCode::FAILURE,
-        Ok(_) => ExitCode::SUCCESS,
-        Err(error) => {
-            say_error(&error);
-            ExitCode::FAILURE
-        }
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error, ExitCode::FAILURE),
     }
 }
 
-fn plan(arguments: &Arguments) -> anyhow::Result<Plan> {
-    let file = arguments.config.as_deref().map(ConfigFile::read);
-    Ok(Plan::new(arguments, file.transpose()?.as_ref())?)
+fn load(arguments: &Arguments) -> ExitCode {
+    match plan(arguments) {
+        Err(error) => fail(&error, ExitCode::from(BAD_USAGE)),
+        Ok(plan) => match measure(plan) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => fail(&error, ExitCode::FAILURE),
+        },
+    }
 }
 
+/// The plan of flags and files, whose files of results can be written.
+fn plan(arguments: &Arguments) -> anyhow::Result<Plan> {
+    let plan = match &arguments.replay {
+        Some(path) => {
+            let replay =
+                Replay::read(path, arguments.replay_speed.unwrap_or(1.0)).context("--replay")?;
+            Plan::replaying(arguments, Arc::new(replay))?
+        }
+        None => {
+            let file = arguments.config.as_deref().map(ConfigFile::read);
+            Plan::new(arguments, file.transpose().context("--config")?.as_ref())?
+        }
+    };
+    report::check_writable(&plan).context("--output-dir, --output")?;
+    Ok(plan)
+}
+
+/// Runs a plan. Answers whether it succeeded, and all that was asserted holds.
 #[tokio::main]
-async fn measure(mut plan: Plan) -> anyhow::Result<Measured> {
+async fn measure(mut plan: Plan) -> anyhow::Result<bool> {
     let listens = listens(&plan.socket)
         .await
         .with_context(|| format!("cannot connect to {}", plan.socket.display()))?;
-    let own = if listens {
+    anyhow::ensure!(
+        !(listens && plan.kill_every.is_some()),
+        "--kill-every: a server listens at {} that this run did not start",
+        plan.socket.display()
+    );
+    let mut own = if listens {
         say(format_args!("server at {}", plan.socket.display()))?;
         None
     } else {
-        let own = OwnServer::start().await?;
+        let own = OwnServer::start(&std::env::current_exe()?).await?;
         say(format_args!(
             "nothing listens at {}: own server in {}, removed afterwards",
             plan.socket.display(),
@@ -56,27 +111,34 @@ async fn measure(mut plan: Plan) -> anyhow::Result<Measured> {
         plan.move_to(own.socket(), &own.wal_dir());
         Some(own)
     };
-    let measured = load(&plan).await;
+    let succeeded = run_and_report(&plan, own.as_mut()).await;
     if let Some(own) = own {
         own.stop().await.context("cannot remove the own server")?;
     }
-    measured
+    succeeded
 }
 
-async fn load(plan: &Plan) -> anyhow::Result<Measured> {
+async fn run_and_report(plan: &Plan, own: Option<&mut OwnServer>) -> anyhow::Result<bool> {
     say(headline(plan))?;
     let halt = Arc::new(Halt::default());
     let signals = tokio::spawn(stop_on_signal(Arc::clone(&halt)));
+    let own_ceiling = if plan.ceiling.is_zero() {
+        None
+    } else {
+        Some(ceiling(plan).await?)
+    };
     let mut progress = Progress::new(plan);
     let endpoint = Endpoint::Unix(plan.socket.clone());
-    let measured = run(plan, &endpoint, &halt, |glance| progress.show(glance)).await;
+    let measured = run(plan, &endpoint, &halt, own, |glance| progress.show(glance)).await;
     signals.abort();
     progress.clear();
-    let measured = measured?;
-    say(Table::new(plan, &measured))?;
-    let path = report::write(plan, &measured)?;
+    let mut measured = measured?;
+    measured.ceiling = own_ceiling;
+    let judged = judge_all(plan, &measured);
+    say(Table::new(plan, &measured, &judged))?;
+    let path = report::write(plan, &measured, &judged)?;
     say(format_args!("results in {}", path.display()))?;
-    Ok(measured)
+    Ok(!measured.is_failure() && judged.iter().all(|judged| judged.holds))
 }
 
 /// The first signal ends the run early, the second the program.
@@ -104,7 +166,8 @@ fn say(text: impl std::fmt::Display) -> std::io::Result<()> {
     writeln!(std::io::stdout(), "{text}")
 }
 
-fn say_error(error: &anyhow::Error) {
+fn fail(error: &anyhow::Error, code: ExitCode) -> ExitCode {
     // Where standard error is gone there is nobody to tell.
     let _ = writeln!(std::io::stderr(), "docdb-loadtest: {error:#}");
+    code
 }

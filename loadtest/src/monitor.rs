@@ -3,35 +3,56 @@ use std::time::Duration;
 
 use docdb_client::{
     Client, ClientOptions, CreateMode, Database, DatabaseStatistics, Endpoint, MaintenanceRun,
-    RetryPolicy, ServerHello,
+    RetryPolicy, ServerHello, ServerStatistics,
 };
-use docdb_types::Error;
+use docdb_types::{Category, DatabaseName, Error};
 
 use crate::config::{DatabasePlan, Plan};
+use crate::process::{ProcessFigures, figures_of, listener_of};
 
 /// A server that is asked for its figures may take so long.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The size of a log at a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What the server told about a database at a moment.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
     /// From the beginning of the run.
     pub at: Duration,
-    /// All segments together.
+    /// All segments of its log together.
     pub log_bytes: u64,
+    /// Everything that the server measured, where it answered.
+    pub figures: Option<DatabaseStatistics>,
+}
+
+/// What was seen of the server as a whole at a moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServerSample {
+    /// From the beginning of the run.
+    pub at: Duration,
+    /// What it measured itself, where it answered.
+    pub figures: Option<ServerStatistics>,
+    /// What the system tells about its process.
+    pub process: Option<ProcessFigures>,
+    /// What the system tells about the process of the generator.
+    pub generator: Option<ProcessFigures>,
 }
 
 /// Looks at the databases of a run from outside.
 #[derive(Debug)]
 pub(crate) struct Monitor {
-    client: Client,
+    endpoint: Endpoint,
+    client: Option<Client>,
+    server: ServerHello,
+    process: Option<u32>,
     gauges: Vec<Gauge>,
+    samples: Vec<ServerSample>,
 }
 
 /// What is seen of one database.
 #[derive(Debug)]
 pub(crate) struct Gauge {
-    database: Database,
+    name: DatabaseName,
+    database: Option<Database>,
     wal_dir: PathBuf,
     pub(crate) log: Vec<Sample>,
     /// Healings that finished during the run, and when they were noticed.
@@ -45,42 +66,95 @@ pub(crate) struct Gauge {
 impl Monitor {
     /// Connects and opens the databases, which creates those that are missing.
     pub(crate) async fn connect(endpoint: &Endpoint, plan: &Plan) -> Result<Self, Error> {
-        let options = ClientOptions {
-            name: env!("CARGO_PKG_NAME").to_owned(),
-            request_timeout: PATIENCE,
-            retry: RetryPolicy::NONE,
-            ..ClientOptions::default()
-        };
-        let client = Client::connect(endpoint, options).await?;
+        let client = connect(endpoint).await?;
         let mut gauges = Vec::with_capacity(plan.databases.len());
         for database in &plan.databases {
             gauges.push(Gauge::open(&client, database).await?);
         }
-        Ok(Self { client, gauges })
+        Ok(Self {
+            endpoint: endpoint.clone(),
+            server: client.server().clone(),
+            client: Some(client),
+            process: listener(endpoint).await,
+            gauges,
+            samples: Vec::new(),
+        })
     }
 
-    pub(crate) fn server(&self) -> &ServerHello {
-        self.client.server()
+    pub(crate) const fn server(&self) -> &ServerHello {
+        &self.server
     }
 
-    /// Looks at every database once.
+    /// Looks at the server and at every database once.
     pub(crate) async fn look(&mut self, at: Duration) {
+        self.connect_anew().await;
+        let mut server = None;
+        let mut is_broken = false;
         for gauge in &mut self.gauges {
-            gauge.look(at).await;
+            match gauge.look(at).await {
+                Ok(figures) => server = figures.or(server),
+                Err(()) => is_broken = true,
+            }
         }
+        if is_broken {
+            self.client = None;
+        }
+        self.samples.push(ServerSample {
+            at,
+            figures: server,
+            process: self.process.and_then(figures_of),
+            generator: figures_of(std::process::id()),
+        });
     }
 
-    pub(crate) fn into_gauges(self) -> Vec<Gauge> {
-        self.gauges
+    /// Connects again after the server was away.
+    async fn connect_anew(&mut self) {
+        if self.client.is_some() {
+            return;
+        }
+        let Ok(client) = connect(&self.endpoint).await else {
+            return;
+        };
+        for gauge in &mut self.gauges {
+            let opened = client
+                .open(gauge.name.as_str(), CreateMode::IfMissing)
+                .await;
+            gauge.database = opened.ok();
+        }
+        self.process = listener(&self.endpoint).await;
+        self.client = Some(client);
+    }
+
+    pub(crate) fn into_parts(self) -> (Vec<Gauge>, Vec<ServerSample>) {
+        (self.gauges, self.samples)
+    }
+}
+
+async fn connect(endpoint: &Endpoint) -> Result<Client, Error> {
+    let options = ClientOptions {
+        name: env!("CARGO_PKG_NAME").to_owned(),
+        request_timeout: PATIENCE,
+        retry: RetryPolicy::NONE,
+        ..ClientOptions::default()
+    };
+    Client::connect(endpoint, options).await
+}
+
+async fn listener(endpoint: &Endpoint) -> Option<u32> {
+    match endpoint {
+        Endpoint::Unix(path) => listener_of(path).await,
+        Endpoint::Tcp(_) => None,
     }
 }
 
 impl Gauge {
     async fn open(client: &Client, plan: &DatabasePlan) -> Result<Self, Error> {
+        let database = client
+            .open(plan.name.as_str(), CreateMode::IfMissing)
+            .await?;
         Ok(Self {
-            database: client
-                .open(plan.name.as_str(), CreateMode::IfMissing)
-                .await?,
+            name: plan.name.clone(),
+            database: Some(database),
             wal_dir: plan.wal_dir.clone(),
             log: Vec::new(),
             healings: Vec::new(),
@@ -89,15 +163,31 @@ impl Gauge {
         })
     }
 
-    async fn look(&mut self, at: Duration) {
-        let figures = self.database.statistics().await.ok().map(|s| s.database);
+    /// Looks once; an error means that the connection is of no more use.
+    async fn look(&mut self, at: Duration) -> Result<Option<ServerStatistics>, ()> {
+        let answer = match &self.database {
+            Some(database) => database.statistics().await,
+            None => return Err(()),
+        };
+        let is_broken = answer
+            .as_ref()
+            .is_err_and(|error| error.category() == Category::Network);
+        let (server, figures) = answer.map_or((None, None), |statistics| {
+            (Some(statistics.server), Some(statistics.database))
+        });
         let told = figures.as_ref().and_then(|figures| figures.log_bytes);
-        let name = self.database.name().as_str();
-        if let Some(log_bytes) = told.or_else(|| log_bytes_in(&self.wal_dir, name)) {
-            self.log.push(Sample { at, log_bytes });
+        if let Some(log_bytes) = told.or_else(|| log_bytes_in(&self.wal_dir, self.name.as_str())) {
+            self.log.push(Sample {
+                at,
+                log_bytes,
+                figures: figures.clone(),
+            });
+        }
+        if is_broken {
+            return Err(());
         }
         let Some(figures) = figures else {
-            return;
+            return Ok(server);
         };
         let before = self.last.as_ref().and_then(|last| last.last_healing);
         if let Some(healing) = figures.last_healing
@@ -108,9 +198,9 @@ impl Gauge {
         }
         self.first.get_or_insert_with(|| figures.clone());
         self.last = Some(figures);
+        Ok(server)
     }
 }
-
 /// Bytes of the files `<name>.wal` and `<name>.wal.<n>`; `None` where there are none to be seen.
 fn log_bytes_in(directory: &Path, database: &str) -> Option<u64> {
     let active = format!("{database}.wal");

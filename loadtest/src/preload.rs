@@ -1,12 +1,15 @@
 use std::sync::Arc;
 
-use docdb_client::{Command, Endpoint, Execute, Reply};
-use docdb_types::{Action, Code, CollectionName, DocumentId, Error, Operation};
+use docdb_client::{Endpoint, Reply, RequestId};
+use docdb_types::{Action, Code, DocumentId, Error};
 
 use crate::config::DatabasePlan;
 use crate::document::{Composer, Forms};
 use crate::halt::Halt;
-use crate::worker::connect;
+use crate::ledger::Ledger;
+use crate::link::Link;
+use crate::operation::OperationKind;
+use crate::verdict::{Act, Asked, Verdict, judge};
 
 /// Documents and bytes of one request.
 const MOST_DOCUMENTS: u64 = 256;
@@ -24,46 +27,56 @@ pub(crate) async fn preload(
     endpoint: &Endpoint,
     plan: &DatabasePlan,
     forms: Arc<Forms>,
+    ledger: &Ledger,
     halt: &Halt,
 ) -> Result<(), Error> {
-    let (mut connection, database) = connect(endpoint, &plan.name).await?;
-    let mut composer = Composer::new(forms, WRITER);
-    let step = (MOST_BYTES / plan.document_size).max(1) as u64;
+    let mut link = Link::connect(endpoint, &plan.name).await?;
+    let mut composer = Composer::new(Arc::clone(&forms), WRITER);
+    let bytes = plan.sizes.typical();
+    let step = (MOST_BYTES / bytes.max(1)).max(1) as u64;
     let step = step.min(MOST_DOCUMENTS);
     let mut next = 1;
-    let mut under_way = 0;
+    let mut under_way: Vec<(RequestId, Vec<Asked>)> = Vec::new();
     loop {
-        while under_way < DEPTH && next <= plan.document_count && !halt.is_stopped() {
+        while under_way.len() < DEPTH && next <= plan.document_count && !halt.is_stopped() {
             let last = next.saturating_add(step - 1).min(plan.document_count);
-            let operations = (next..=last)
-                .filter_map(DocumentId::new)
-                .map(|id| Operation {
-                    collection: CollectionName::DEFAULT,
-                    action: Action::Upsert {
-                        id,
-                        document: composer.compose(id),
-                    },
+            let (mut asked, mut actions) = (Vec::new(), Vec::new());
+            for id in (next..=last).filter_map(DocumentId::new) {
+                let (document, stamp) = composer.compose(id, bytes);
+                asked.push(Asked {
+                    kind: OperationKind::Create,
+                    id,
+                    act: Act::Upsert,
+                    stamp: Some(stamp),
+                    noted: ledger.send(id, true),
                 });
-            let execute = Execute::new(database, false, operations.collect());
-            connection.send(Command::Execute(execute))?;
+                actions.push(Action::Upsert { id, document });
+            }
+            let id = link.execute(false, actions)?;
+            under_way.push((id, asked));
             next = last + 1;
-            under_way += 1;
         }
-        if under_way == 0 {
+        link.flush().await?;
+        if under_way.is_empty() {
             return Ok(());
         }
-        connection.flush().await?;
-        match connection.receive().await?.result? {
-            Reply::Results(results) => results
-                .into_iter()
-                .try_for_each(|result| result.map(drop))?,
-            _ => {
-                return Err(Error::new(
-                    Code::Network,
-                    "the answer does not belong to the request",
-                ));
+        let response = link.receive().await?;
+        let is_its = |(id, _): &(RequestId, _)| Some(*id) == response.id;
+        let place = under_way.iter().position(is_its);
+        let (_, asked) = under_way.swap_remove(place.ok_or_else(unexpected)?);
+        let Reply::Results(results) = response.result? else {
+            return Err(unexpected());
+        };
+        for (asked, result) in asked.iter().zip(results) {
+            match judge(asked, &result, &forms, ledger) {
+                Verdict::Ok => {}
+                Verdict::Wrong(_) => return Err(unexpected()),
+                _ => result.map(drop)?,
             }
         }
-        under_way -= 1;
     }
+}
+
+fn unexpected() -> Error {
+    Error::new(Code::Network, "the answer does not belong to the request")
 }

@@ -16,10 +16,16 @@ pub struct Tally {
     pub exists: u64,
     /// Reads, counted in [`ok`](Self::ok) too, of a document that another run had written.
     pub other_run: u64,
+    /// Transactions that another write came between, which a mix of random ids expects.
+    pub conflicts: u64,
     /// Refused because a queue was full.
     pub refused: u64,
     /// Answered with something that cannot be true.
     pub wrong: u64,
+    /// Not answered in time, and so never.
+    pub unanswered: u64,
+    /// Cut off because the run killed the server: expected, and no operations.
+    pub interrupted: u64,
     /// Failed, by code.
     pub errors: Vec<(Code, u64)>,
 }
@@ -34,19 +40,19 @@ impl Tally {
     /// Those that ended as the mix expects, without success.
     #[must_use]
     pub const fn expected(&self) -> u64 {
-        self.not_found + self.exists
+        self.not_found + self.exists + self.conflicts
     }
 
-    /// Those that failed, refusals and wrong answers aside.
+    /// Those that failed, refusals, wrong and lost answers aside.
     #[must_use]
     pub fn failed(&self) -> u64 {
         self.errors.iter().map(|(_, count)| count).sum()
     }
 
-    /// Everything that was asked and does not count as an operation.
+    /// Everything that was asked and should have been an operation.
     #[must_use]
     pub fn uncounted(&self) -> u64 {
-        self.failed() + self.refused + self.wrong
+        self.failed() + self.refused + self.wrong + self.unanswered
     }
 
     /// Counts failures of a code.
@@ -62,8 +68,11 @@ impl Tally {
         self.not_found += other.not_found;
         self.exists += other.exists;
         self.other_run += other.other_run;
+        self.conflicts += other.conflicts;
         self.refused += other.refused;
         self.wrong += other.wrong;
+        self.unanswered += other.unanswered;
+        self.interrupted += other.interrupted;
         for (code, count) in &other.errors {
             self.fail(*code, *count);
         }
@@ -79,6 +88,14 @@ pub struct KindRecord {
     pub latency: Latency,
 }
 
+impl KindRecord {
+    /// Adds all of another record.
+    pub fn merge(&mut self, other: &Self) {
+        self.tally.merge(&other.tally);
+        self.latency.merge(&other.latency);
+    }
+}
+
 /// What was measured during one stage.
 #[derive(Debug, Clone, Default)]
 pub struct StageRecord {
@@ -86,24 +103,37 @@ pub struct StageRecord {
     pub kinds: PerKind<KindRecord>,
     /// Operations that were due and never sent, because earlier ones were not answered in time.
     pub never_sent: u64,
+    /// At a rate: how much later than due requests left whose worker had nothing else to wait for.
+    /// This part of their latency is the generator's own.
+    pub lateness: Latency,
 }
 
 impl StageRecord {
     /// Adds all of another record.
     pub fn merge(&mut self, other: &Self) {
         for kind in OperationKind::ALL {
-            let theirs = other.kinds.get(kind);
-            let ours = self.kinds.get_mut(kind);
-            ours.tally.merge(&theirs.tally);
-            ours.latency.merge(&theirs.latency);
+            self.kinds.get_mut(kind).merge(other.kinds.get(kind));
         }
         self.never_sent += other.never_sent;
+        self.lateness.merge(&other.lateness);
     }
 
     /// The sum of a figure over all kinds.
     pub fn sum(&self, figure: impl Fn(&Tally) -> u64) -> u64 {
-        let figures = self.kinds.map(|record| figure(&record.tally));
-        figures.create + figures.read + figures.update + figures.delete
+        self.kinds
+            .iter()
+            .map(|(_, record)| figure(&record.tally))
+            .sum()
+    }
+
+    /// All kinds as one.
+    #[must_use]
+    pub fn all(&self) -> KindRecord {
+        let mut all = KindRecord::default();
+        for (_, record) in self.kinds.iter() {
+            all.merge(record);
+        }
+        all
     }
 }
 

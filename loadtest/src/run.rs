@@ -2,79 +2,30 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use docdb_client::{DatabaseStatistics, Endpoint, MaintenanceRun, ServerHello};
-use docdb_types::{DatabaseName, Error};
+use docdb_client::Endpoint;
+use docdb_types::Error;
 use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use crate::config::Plan;
-use crate::document::{Composer, Forms};
+use crate::crew::{Crew, Desk};
 use crate::halt::Halt;
-use crate::monitor::{Monitor, Sample};
-use crate::preload::preload;
-use crate::random::{Random, scatter};
-use crate::record::{LatencySample, Reservoir, StageRecord, Tally};
-use crate::shift::shifts;
-use crate::worker::{Assignment, Finished, Pulse, Worker};
+use crate::measured::{DatabaseMeasured, Ending, Kill, Measured};
+use crate::monitor::Monitor;
+use crate::random::scatter;
+use crate::record::LatencySample;
+use crate::record::StageRecord;
+use crate::server::{OwnServer, OwnServerError};
+use crate::trace::TraceError;
+use crate::verification::{Verification, verify};
+use crate::worker::{Finished, Pulse};
 
-/// Answers that are under way at the end of a run may take so long.
-const LAST_ANSWERS: Duration = Duration::from_secs(10);
-/// The same when the run is stopped.
+/// Behind the last answer that a worker waits for, it may take so long to say so.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+/// When the run is stopped, answers under way may take so long.
 const LAST_ANSWERS_WHEN_STOPPED: Duration = Duration::from_secs(2);
 const GLANCE_INTERVAL: Duration = Duration::from_millis(200);
-/// Latencies of all workers that go to the file of samples.
-const MOST_SAMPLES: usize = 100_000;
-
-/// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// As planned.
-    Complete,
-    /// It was stopped before its end.
-    Stopped,
-    /// Workers lost the server, or it left requests unanswered.
-    Lost,
-}
-
-/// Everything that a run found out.
-#[derive(Debug)]
-pub struct Measured {
-    /// When it began.
-    pub started_at: SystemTime,
-    /// From its beginning to its last answer.
-    pub elapsed: Duration,
-    /// How it ended.
-    pub ending: Ending,
-    /// Workers that gave up because the server was gone or did not answer.
-    pub lost_workers: usize,
-    /// By database, as planned.
-    pub databases: Vec<DatabaseMeasured>,
-    /// Some of the wrong answers, in words.
-    pub wrong_answers: Vec<String>,
-    /// What the server says about itself.
-    pub server: ServerHello,
-}
-
-/// What was found out about one database.
-#[derive(Debug)]
-pub struct DatabaseMeasured {
-    /// Its name.
-    pub name: DatabaseName,
-    /// By stage of the plan.
-    pub stages: Vec<StageRecord>,
-    /// All stages together.
-    pub total: StageRecord,
-    /// Sizes of its log.
-    pub log: Vec<Sample>,
-    /// Healings that finished, and when they were noticed.
-    pub healings: Vec<(Duration, MaintenanceRun)>,
-    /// What the server measured of it before the run.
-    pub first: Option<DatabaseStatistics>,
-    /// What the server measured of it at the end.
-    pub last: Option<DatabaseStatistics>,
-    pub(crate) samples: Vec<LatencySample>,
-}
 
 /// A look at a run that goes on.
 #[derive(Debug, Clone, Copy)]
@@ -97,37 +48,22 @@ pub enum RunError {
     /// The documents of the beginning cannot be stored.
     #[error("cannot preload: {0}")]
     Preload(Error),
+    /// There is no thread or place for a part of the generator.
+    #[error("no place for the generator: {0}")]
+    Place(#[from] std::io::Error),
+    /// The operations cannot be written down.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// The server that was killed does not come back.
+    #[error("killed and not back: {0}")]
+    Restart(#[from] OwnServerError),
     /// A part of the generator broke off.
     #[error("a part of the generator broke off: {0}")]
     BrokenOff(#[from] JoinError),
 }
 
-impl Measured {
-    /// The sum of a figure over all databases and kinds.
-    pub fn sum(&self, figure: impl Fn(&Tally) -> u64) -> u64 {
-        let of_database = |database: &DatabaseMeasured| database.total.sum(&figure);
-        self.databases.iter().map(of_database).sum()
-    }
-
-    /// All databases together.
-    #[must_use]
-    pub fn total(&self) -> StageRecord {
-        let mut total = StageRecord::default();
-        for database in &self.databases {
-            total.merge(&database.total);
-        }
-        total
-    }
-
-    /// Whether the run is a failure: wrong answers, nothing but errors, or an early end.
-    #[must_use]
-    pub fn is_failure(&self) -> bool {
-        let nothing = self.sum(Tally::operations) == 0 && self.sum(Tally::uncounted) > 0;
-        self.sum(|tally| tally.wrong) > 0 || nothing || self.ending != Ending::Complete
-    }
-}
-
-/// Runs a plan against a server. `glance` is called a few times a second.
+/// Runs a plan against a server. `own` is the server where the run started it itself, to be killed
+/// if the plan says so. `glance` is called a few times a second.
 ///
 /// # Errors
 /// [`RunError`]; once operations have begun, trouble with the server is measured instead.
@@ -135,17 +71,18 @@ pub async fn run(
     plan: &Plan,
     endpoint: &Endpoint,
     halt: &Arc<Halt>,
+    mut own: Option<&mut OwnServer>,
     mut glance: impl FnMut(Glance),
 ) -> Result<Measured, RunError> {
     let mut monitor = Monitor::connect(endpoint, plan)
         .await
         .map_err(RunError::Begin)?;
     let server = monitor.server().clone();
-    let forms = forms(plan);
+    let crew = Crew::new(plan, endpoint, run_number())?;
     if plan.preload {
-        preload_all(plan, endpoint, &forms, halt).await?;
+        crew.preload(halt).await?;
     }
-    let (workers, pulses) = hire(plan, endpoint, &forms, halt).await?;
+    let (workers, pulses) = crew.hire(halt).await?;
     monitor.look(Duration::ZERO).await;
 
     let started_at = SystemTime::now();
@@ -165,11 +102,13 @@ pub async fn run(
         });
     }
     let (over, is_over) = watch::channel(());
-    let watching = tokio::spawn(keep_looking(monitor, plan.metrics_interval, begun, is_over));
+    let watching = tokio::spawn(keep_looking(monitor, plan, begun, is_over));
 
     let mut databases: Vec<Gathered> = plan.databases.iter().map(|_| Gathered::default()).collect();
-    let mut last_moment = begun + plan.duration + LAST_ANSWERS;
+    let mut last_moment = begun + plan.end + plan.answer_patience + LAST_WORDS;
     let mut stopping = false;
+    let mut kills = Vec::new();
+    let mut next_kill = plan.kill_every.map(|every| begun + every);
     let mut ticks = interval(GLANCE_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
@@ -190,16 +129,36 @@ pub async fn run(
             }
             // Dropping them cuts every worker off.
             () = sleep_until(last_moment.into()), if !cuts.is_empty() => cuts.clear(),
+            () = sleep_until(next_kill.unwrap_or(begun).into()), if next_kill.is_some() => {
+                let at = begun.elapsed();
+                if let Some(own) = own.as_mut().filter(|_| at < plan.end) {
+                    let away = own.kill_and_restart().await?;
+                    kills.push(Kill { at, away });
+                }
+                next_kill = plan
+                    .kill_every
+                    .filter(|_| begun.elapsed() < plan.end && !halt.is_stopped())
+                    .map(|every| Instant::now() + every);
+            }
         }
     }
     let last_answer = databases.iter().filter_map(|gathered| gathered.last_answer);
-    let elapsed = last_answer
-        .max()
-        .map_or_else(|| begun.elapsed(), |last| last - begun);
+    let until = last_answer.max().unwrap_or_else(Instant::now);
+    let elapsed = until.saturating_duration_since(begun + plan.measured_from);
     drop(over);
-    let gauges = watching.await?.into_gauges();
+    let (gauges, server_samples) = watching.await?.into_parts();
+    let verification = if plan.verify {
+        Some(read_again(&crew).await)
+    } else {
+        None
+    };
+    crew.finish_trace()?;
 
     let lost_workers = databases.iter().map(|gathered| gathered.lost).sum();
+    let trace_failed = databases.iter_mut().find_map(|g| g.trace_failed.take());
+    if let Some(cause) = trace_failed {
+        return Err(RunError::Place(cause));
+    }
     let ending = if lost_workers > 0 {
         Ending::Lost
     } else if halt.is_stopped() {
@@ -211,15 +170,16 @@ pub async fn run(
         .iter_mut()
         .flat_map(|gathered| std::mem::take(&mut gathered.wrong))
         .collect();
-    let databases = plan
-        .databases
+    let databases = crew
+        .desks()
         .iter()
         .zip(databases)
         .zip(gauges)
-        .map(|((plan, gathered), gauge)| DatabaseMeasured {
-            name: plan.name.clone(),
-            total: gathered.total(),
+        .map(|((desk, gathered), gauge)| DatabaseMeasured {
+            name: desk.database.name.clone(),
+            total: gathered.total(plan),
             stages: gathered.stages,
+            steps: desk.series.take(),
             log: gauge.log,
             healings: gauge.healings,
             first: gauge.first,
@@ -233,8 +193,13 @@ pub async fn run(
         ending,
         lost_workers,
         databases,
+        step: crew.step(),
         wrong_answers,
         server,
+        server_samples,
+        kills,
+        verification,
+        ceiling: None,
     })
 }
 
@@ -246,6 +211,7 @@ struct Gathered {
     wrong: Vec<String>,
     last_answer: Option<Instant>,
     lost: usize,
+    trace_failed: Option<std::io::Error>,
 }
 
 impl Gathered {
@@ -258,96 +224,46 @@ impl Gathered {
         self.samples.extend(finished.samples);
         self.wrong.extend(finished.wrong);
         self.last_answer = self.last_answer.max(finished.last_answer);
-        self.lost += usize::from(finished.lost || finished.unanswered);
+        self.lost += usize::from(finished.lost);
+        self.trace_failed = self.trace_failed.take().or(finished.trace_failed);
     }
 
-    fn total(&self) -> StageRecord {
+    /// All stages together, the warm-up aside.
+    fn total(&self, plan: &Plan) -> StageRecord {
         let mut total = StageRecord::default();
-        for stage in &self.stages {
-            total.merge(stage);
+        for (record, stage) in self.stages.iter().zip(&plan.stages) {
+            if !stage.warm_up {
+                total.merge(record);
+            }
         }
         total
     }
 }
 
-/// The documents of each database, of a run whose number no other is likely to have.
-fn forms(plan: &Plan) -> Vec<Arc<Forms>> {
+/// A number that no other run is likely to have.
+fn run_number() -> u32 {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     let moment = now.as_secs() ^ (u64::from(now.subsec_nanos()) << 32);
     #[expect(clippy::cast_possible_truncation, reason = "half of the bits are kept")]
     let run = scatter(moment ^ scatter(u64::from(std::process::id()))) as u32;
-    plan.databases
-        .iter()
-        .map(|database| Arc::new(Forms::new(run, plan.seed, database.document_size)))
-        .collect()
+    run
 }
 
-async fn preload_all(
-    plan: &Plan,
-    endpoint: &Endpoint,
-    forms: &[Arc<Forms>],
-    halt: &Arc<Halt>,
-) -> Result<(), RunError> {
-    let mut tasks = JoinSet::new();
-    for (database, forms) in plan.databases.iter().zip(forms) {
-        let (database, forms) = (database.clone(), Arc::clone(forms));
-        let (endpoint, halt) = (endpoint.clone(), Arc::clone(halt));
-        tasks.spawn(async move { preload(&endpoint, &database, forms, &halt).await });
+/// Reads every document that the run knows of once more.
+async fn read_again(crew: &Crew<'_>) -> Verification {
+    let mut all = Verification::default();
+    for Desk {
+        database,
+        forms,
+        ledger,
+        ..
+    } in crew.desks()
+    {
+        all.merge(verify(crew.endpoint(), &database.name, forms, ledger).await);
     }
-    while let Some(loaded) = tasks.join_next().await {
-        loaded?.map_err(RunError::Preload)?;
-    }
-    Ok(())
-}
-
-/// Workers, each with the place of its database, and their pulses.
-type Staff = (Vec<(usize, Worker)>, Vec<Arc<Pulse>>);
-
-/// Connects all workers, so that the run begins with all of them.
-async fn hire(
-    plan: &Plan,
-    endpoint: &Endpoint,
-    forms: &[Arc<Forms>],
-    halt: &Arc<Halt>,
-) -> Result<Staff, RunError> {
-    let budget = (plan.operations > 0).then(|| Arc::new(AtomicU64::new(plan.operations)));
-    let connections: usize = (0..plan.databases.len())
-        .map(|database| plan.connections_of(database))
-        .sum();
-    let mut workers = Vec::with_capacity(connections);
-    let mut pulses = Vec::with_capacity(connections);
-    for (place, (database, forms)) in plan.databases.iter().zip(forms).enumerate() {
-        for number in 0..plan.connections_of(place) {
-            let rank = workers.len() as u64;
-            // The number 0 is that of the preloader.
-            let writer = u16::try_from(rank + 1).unwrap_or(u16::MAX);
-            let reservoir = plan.csv.then(|| {
-                let random = Random::stream(plan.seed, u64::MAX - rank);
-                Reservoir::new(MOST_SAMPLES / connections.max(1), random)
-            });
-            let pulse = Arc::new(Pulse::default());
-            pulses.push(Arc::clone(&pulse));
-            let worker = Worker::new(Assignment {
-                endpoint: endpoint.clone(),
-                database: database.name.clone(),
-                document_count: database.document_count,
-                shifts: shifts(plan, place, number),
-                stages: plan.stages.len(),
-                batch: plan.batch,
-                pipeline: plan.pipeline,
-                composer: Composer::new(Arc::clone(forms), writer),
-                random: Random::stream(plan.seed, rank),
-                budget: budget.clone(),
-                reservoir,
-                pulse,
-                halt: Arc::clone(halt),
-            });
-            workers.push((place, worker.await.map_err(RunError::Begin)?));
-        }
-    }
-    Ok((workers, pulses))
+    all
 }
 
 fn look_at(pulses: &[Arc<Pulse>], elapsed: Duration) -> Glance {
@@ -364,22 +280,28 @@ fn look_at(pulses: &[Arc<Pulse>], elapsed: Duration) -> Glance {
     }
 }
 
-/// Looks at the databases at every interval, and once more at the end.
-async fn keep_looking(
+/// Looks at the server at every interval, when measuring begins, and once more at the end.
+fn keep_looking(
     mut monitor: Monitor,
-    every: Duration,
+    plan: &Plan,
     begun: Instant,
     mut over: watch::Receiver<()>,
-) -> Monitor {
-    let mut ticks = interval(every);
+) -> impl Future<Output = Monitor> + use<> {
+    let mut ticks = interval(plan.metrics_interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    ticks.tick().await;
-    loop {
-        tokio::select! {
-            _ = over.changed() => break,
-            _ = ticks.tick() => monitor.look(begun.elapsed()).await,
+    let measured_from = begun + plan.measured_from;
+    async move {
+        ticks.tick().await;
+        let mut is_warm = measured_from <= begun;
+        loop {
+            tokio::select! {
+                _ = over.changed() => break,
+                _ = ticks.tick() => {}
+                () = sleep_until(measured_from.into()), if !is_warm => is_warm = true,
+            }
+            monitor.look(begun.elapsed()).await;
         }
+        monitor.look(begun.elapsed()).await;
+        monitor
     }
-    monitor.look(begun.elapsed()).await;
-    monitor
 }

@@ -1,10 +1,18 @@
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use docdb_service::{RunningService, Service, ServiceOptions, StartError};
+use docdb_service::{Service, ServiceOptions, StartError};
 use tempfile::TempDir;
 use tokio::net::UnixStream;
-use tokio::runtime::Runtime;
+use tokio::time::sleep;
+
+/// The server is looked for so often while it starts.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+/// It must have started by then.
+const LONGEST_START: Duration = Duration::from_secs(60);
 
 /// Whether anybody listens at a Unix socket.
 ///
@@ -20,55 +28,52 @@ pub async fn listens(socket: &Path) -> std::io::Result<bool> {
     }
 }
 
-/// A server in a temporary directory, on threads of its own.
+/// A server in a temporary directory, in a process of its own, so that its processor time and
+/// memory are its own, and so that it can be killed.
 ///
-/// The server has the defaults of the real one. Its threads are not those of the generator: they
-/// block in syncs.
+/// It has the defaults of the real one, and ends when its standard input does: never later than
+/// who started it.
 #[derive(Debug)]
 pub struct OwnServer {
-    // ORDER: dropped from the top: connections are cut, threads end, the directory goes.
-    service: RunningService,
-    threads: Threads,
+    program: PathBuf,
+    // ORDER: dropped from the top: the process ends before its directory goes.
+    process: Running,
     directory: TempDir,
 }
+
+/// A process that is killed when it is dropped.
+#[derive(Debug)]
+struct Running(Child);
 
 /// Why there is no server of one's own.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OwnServerError {
-    /// There is no directory or no thread for it.
+    /// There is no directory, process or thread for it.
     #[error("no place for a server of its own: {0}")]
     Place(#[from] std::io::Error),
     /// The service does not start.
     #[error("the server of its own does not start: {0}")]
     Start(#[from] StartError),
-    /// Its start was broken off.
-    #[error("the server of its own broke off")]
-    BrokenOff,
+    /// Its process ended, or does not listen.
+    #[error("the server of its own does not come up")]
+    Silent,
 }
 
 impl OwnServer {
-    /// Starts a server in a new directory in the system's place for temporary files.
+    /// Starts a server in a new directory in the system's place for temporary files. `program` is
+    /// the load generator's: its command `serve` calls [`serve`].
     ///
     /// # Errors
     /// [`OwnServerError`].
-    pub async fn start() -> Result<Self, OwnServerError> {
+    pub async fn start(program: &Path) -> Result<Self, OwnServerError> {
         let directory = tempfile::Builder::new()
             .prefix("docdb-loadtest-")
             .tempdir()?;
-        let mut options = ServiceOptions {
-            socket_path: Some(socket_in(directory.path())),
-            ..ServiceOptions::default()
-        };
-        options.engine.data_directory = directory.path().join("data");
-        options.engine.wal_directory = wal_in(directory.path());
-        let threads = Threads(Some(docdb_service::runtime(
-            docdb_service::default_threads(),
-        )?));
-        let service = threads.run(Service::start(options)).await;
+        let process = launch(program, directory.path()).await?;
         Ok(Self {
-            service: service.ok_or(OwnServerError::BrokenOff)??,
-            threads,
+            program: program.to_owned(),
+            process,
             directory,
         })
     }
@@ -91,44 +96,86 @@ impl OwnServer {
         wal_in(self.directory.path())
     }
 
-    /// Stops it and removes its directory.
+    /// Kills it with SIGKILL and starts it again on the same directory. Answers how long nobody
+    /// listened.
+    ///
+    /// # Errors
+    /// [`OwnServerError`].
+    pub async fn kill_and_restart(&mut self) -> Result<Duration, OwnServerError> {
+        let killed = Instant::now();
+        self.process.end()?;
+        self.process = launch(&self.program, self.directory.path()).await?;
+        Ok(killed.elapsed())
+    }
+
+    /// Ends it and removes its directory.
     ///
     /// # Errors
     /// The system's, when the directory cannot be removed.
     pub async fn stop(self) -> std::io::Result<()> {
         let Self {
-            service,
-            threads,
+            mut process,
             directory,
+            ..
         } = self;
-        // How cleanly it closes does not matter: all its files go.
-        let _ = threads.run(service.shutdown()).await;
-        drop(threads);
+        // How cleanly it ends does not matter: all its files go.
+        process.end()?;
         directory.close()
     }
 }
 
-/// A runtime that may be dropped within another one.
-#[derive(Debug)]
-struct Threads(Option<Runtime>);
-
-impl Threads {
-    /// Runs something on these threads; `None` when it broke off.
-    async fn run<T: Send + 'static>(
-        &self,
-        future: impl Future<Output = T> + Send + 'static,
-    ) -> Option<T> {
-        self.0.as_ref()?.spawn(future).await.ok()
+impl Running {
+    fn end(&mut self) -> std::io::Result<()> {
+        self.0.kill()?;
+        self.0.wait().map(drop)
     }
 }
 
-impl Drop for Threads {
+impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            // An asynchronous caller may not wait for threads.
-            runtime.shutdown_background();
-        }
+        // It may have ended before.
+        let _ = self.end();
     }
+}
+
+async fn launch(program: &Path, directory: &Path) -> Result<Running, OwnServerError> {
+    let child = Command::new(program)
+        .arg("serve")
+        .arg(directory)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        // Ctrl-C is for who started it.
+        .process_group(0)
+        .spawn()?;
+    let mut process = Running(child);
+    let latest = Instant::now() + LONGEST_START;
+    while process.0.try_wait()?.is_none() && Instant::now() < latest {
+        if listens(&socket_in(directory)).await? {
+            return Ok(process);
+        }
+        sleep(LOOK_EVERY).await;
+    }
+    Err(OwnServerError::Silent)
+}
+
+/// Serves a directory until standard input ends: the process of an [`OwnServer`].
+///
+/// # Errors
+/// [`OwnServerError`].
+pub fn serve(directory: &Path) -> Result<(), OwnServerError> {
+    let runtime = docdb_service::runtime(docdb_service::default_threads())?;
+    let mut options = ServiceOptions {
+        socket_path: Some(socket_in(directory)),
+        max_connections: usize::from(u16::MAX),
+        ..ServiceOptions::default()
+    };
+    options.engine.data_directory = directory.join("data");
+    options.engine.wal_directory = wal_in(directory);
+    let service = runtime.block_on(Service::start(options))?;
+    let mut rest = Vec::new();
+    std::io::stdin().read_to_end(&mut rest)?;
+    runtime.block_on(service.shutdown());
+    Ok(())
 }
 
 fn socket_in(directory: &Path) -> PathBuf {

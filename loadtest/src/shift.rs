@@ -11,6 +11,8 @@ pub(crate) struct Shift {
     pub(crate) start: Duration,
     /// From the beginning of the run.
     pub(crate) end: Duration,
+    /// Whether it lies before what is measured.
+    pub(crate) warm_up: bool,
     pub(crate) mix: MixShift,
     /// When requests are due; `None`: as soon as earlier ones are answered.
     pub(crate) pace: Option<Pace>,
@@ -41,6 +43,7 @@ pub(crate) fn shifts(plan: &Plan, database: usize, worker: usize) -> Vec<Shift> 
                 stage: place,
                 start: stage.start,
                 end: stage.end,
+                warm_up: stage.warm_up,
                 mix: *stage.mixes.get(database)?,
                 pace: stage
                     .rate

@@ -1,50 +1,51 @@
-use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use docdb_client::{
-    ClientOptions, Command, Connection, CreateMode, Endpoint, Execute, Reply, RequestId, Response,
-};
-use docdb_types::{
-    Action, Change, Code, CollectionName, DatabaseId, DatabaseName, DocumentId, Error, Operation,
-    Outcome,
-};
-use tokio::time::sleep_until;
+use docdb_client::{Endpoint, RequestId};
+use docdb_types::{Code, DatabaseName, DocumentId, Error};
 
-use crate::document::{Composer, Origin};
+use crate::document::Composer;
 use crate::halt::Halt;
-use crate::operation::OperationKind;
-use crate::random::Random;
+use crate::ids::Ids;
+use crate::ledger::Ledger;
+use crate::link::Link;
+use crate::pacer::Pacer;
 use crate::record::{LatencySample, Reservoir, StageRecord};
-use crate::shift::{Pace, Shift};
+use crate::series::Recorder;
+use crate::shift::Shift;
+use crate::source::{Beat, Source};
+use crate::trace::TraceWriter;
+use crate::verdict::Asked;
 
-/// A server that cannot be reached for so long is lost.
-const RECONNECT_PATIENCE: Duration = Duration::from_secs(5);
 const FIRST_DELAY: Duration = Duration::from_millis(10);
-const LONGEST_DELAY: Duration = Duration::from_secs(1);
-/// Wrong answers that a worker describes; all are counted.
-const DESCRIBED_ANSWERS: usize = 3;
+const LONGEST_DELAY: Duration = Duration::from_millis(200);
 
 /// What a worker needs to know from the beginning.
 #[derive(Debug)]
 pub(crate) struct Assignment {
     pub(crate) endpoint: Endpoint,
     pub(crate) database: DatabaseName,
-    pub(crate) document_count: u64,
     pub(crate) shifts: Vec<Shift>,
     pub(crate) stages: usize,
     pub(crate) batch: usize,
     pub(crate) pipeline: usize,
     pub(crate) composer: Composer,
-    pub(crate) random: Random,
+    pub(crate) source: Source,
+    pub(crate) ids: Arc<Ids>,
+    pub(crate) ledger: Arc<Ledger>,
     /// Operations that are left for all workers; `None`: no end.
     pub(crate) budget: Option<Arc<AtomicU64>>,
     pub(crate) reservoir: Option<Reservoir>,
+    pub(crate) trace: Option<TraceWriter>,
     pub(crate) pulse: Arc<Pulse>,
+    pub(crate) pacer: Arc<Pacer>,
     pub(crate) halt: Arc<Halt>,
+    pub(crate) answer_patience: Duration,
+    pub(crate) server_patience: Duration,
+    /// Whether the run kills its server, so that broken connections are expected.
+    pub(crate) is_interrupted: bool,
 }
 
 /// Figures of a worker that can be looked at while it runs.
@@ -58,17 +59,21 @@ pub(crate) struct Pulse {
 /// One connection and who drives it.
 #[derive(Debug)]
 pub(crate) struct Worker {
-    assignment: Assignment,
-    connection: Connection,
-    database: DatabaseId,
-    waiting: Vec<Sent>,
+    pub(crate) assignment: Assignment,
+    pub(crate) link: Link,
+    pub(crate) waiting: Vec<Sent>,
     /// Lists of operations that are answered, to be used again.
-    spare: Vec<Vec<Asked>>,
-    stages: Vec<StageRecord>,
-    wrong: Vec<String>,
-    lost: bool,
-    begun: Instant,
-    last_answer: Option<Instant>,
+    pub(crate) spare: Vec<Vec<Asked>>,
+    pub(crate) stages: Vec<StageRecord>,
+    pub(crate) recorder: Recorder,
+    pub(crate) wrong: Vec<String>,
+    pub(crate) begun: Instant,
+    pub(crate) last_answer: Option<Instant>,
+    /// Rings now and then, for answers that are overdue to be noticed.
+    watch: Pin<Box<tokio::time::Sleep>>,
+    /// Whether it has just been woken for a request that is due.
+    is_woken: bool,
+    is_lost: bool,
 }
 
 /// What a worker leaves behind.
@@ -80,70 +85,66 @@ pub(crate) struct Finished {
     pub(crate) last_answer: Option<Instant>,
     /// Whether it gave up because the server was gone.
     pub(crate) lost: bool,
-    /// Whether it was cut off with requests unanswered.
-    pub(crate) unanswered: bool,
+    /// Why its part of a trace is not written.
+    pub(crate) trace_failed: Option<std::io::Error>,
 }
 
 /// A request without an answer.
 #[derive(Debug)]
-struct Sent {
-    id: RequestId,
-    stage: usize,
+pub(crate) struct Sent {
+    pub(crate) id: RequestId,
+    pub(crate) stage: usize,
+    pub(crate) warm_up: bool,
     /// From when its latency counts.
-    due: Instant,
-    operations: Vec<Asked>,
+    pub(crate) due: Instant,
+    pub(crate) sent: Instant,
+    pub(crate) form: Form,
+    pub(crate) asked: Vec<Asked>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Asked {
-    kind: OperationKind,
-    id: DocumentId,
+/// What kind of request it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Operations that are counted one by one.
+    Batch,
+    /// One transaction over all of its operations.
+    Transaction,
+    /// The first half of a read-modify-write, and the size of the document of the second.
+    Fetch { size: u32 },
+    /// The second half.
+    Store,
+    /// A page of documents.
+    Scan { from: DocumentId, limit: u32 },
+    /// The end of a scan: not counted.
+    Close,
 }
 
-/// Why a stretch of work ended.
-enum Stretch {
-    Done,
-    Broken(Error),
-}
-
-/// Connects and opens the database.
-pub(crate) async fn connect(
-    endpoint: &Endpoint,
-    database: &DatabaseName,
-) -> Result<(Connection, DatabaseId), Error> {
-    let options = ClientOptions {
-        name: env!("CARGO_PKG_NAME").to_owned(),
-        ..ClientOptions::default()
-    };
-    let mut connection = Connection::connect(endpoint, &options).await?;
-    let open = Command::OpenDatabase {
-        name: database.clone(),
-        create: CreateMode::IfMissing,
-    };
-    match connection.call(open).await? {
-        Reply::DatabaseOpened(opened) => Ok((connection, opened.id)),
-        _ => Err(Error::new(
-            Code::Network,
-            "the answer to opening a database is none",
-        )),
-    }
+/// When the next request may leave.
+enum Due {
+    /// Now; it was due at this moment.
+    At(Instant),
+    Later(Instant),
+    Never,
 }
 
 impl Worker {
-    pub(crate) async fn new(assignment: Assignment) -> Result<Self, Error> {
-        let (connection, database) = connect(&assignment.endpoint, &assignment.database).await?;
+    pub(crate) async fn new(assignment: Assignment, recorder: Recorder) -> Result<Self, Error> {
+        let link = Link::connect(&assignment.endpoint, &assignment.database).await?;
         let stages = vec![StageRecord::default(); assignment.stages];
+        let watch = Box::pin(tokio::time::sleep(assignment.answer_patience));
         Ok(Self {
             assignment,
-            connection,
-            database,
+            link,
             waiting: Vec::new(),
             spare: Vec::new(),
             stages,
+            recorder,
             wrong: Vec::new(),
-            lost: false,
             begun: Instant::now(),
             last_answer: None,
+            watch,
+            is_woken: false,
+            is_lost: false,
         })
     }
 
@@ -151,19 +152,27 @@ impl Worker {
     /// [`finish`](Self::finish).
     pub(crate) async fn work(&mut self, begun: Instant) {
         self.begun = begun;
+        self.recorder.begin(begun);
         let shifts = std::mem::take(&mut self.assignment.shifts);
         let over = begun + shifts.last().map_or(Duration::ZERO, |shift| shift.end);
         for shift in &shifts {
-            let mut pace = shift.pace.map(|pace| Beat::new(begun + shift.start, pace));
-            while let Stretch::Broken(error) = self.shift(shift, &mut pace).await {
+            let mut beat = shift.pace.map(|pace| {
+                let start = begun + shift.start;
+                Beat {
+                    next: start.checked_add(pace.first).unwrap_or(start),
+                    every: pace.every,
+                }
+            });
+            while let Err(error) = self.shift(shift, &mut beat).await {
                 self.give_up_waiting(error.code());
                 if !self.reconnect(over).await {
                     return;
                 }
             }
-            if let Some(pace) = pace {
+            self.recorder.hand_over();
+            if let Some(beat) = beat {
                 let end = self.last_moment(begun + shift.end);
-                let missed = pace.due_before(end) * self.assignment.batch as u64;
+                let missed = beat.due_before(end) * self.assignment.batch as u64;
                 if let Some(stage) = self.stages.get_mut(shift.stage) {
                     stage.never_sent += missed;
                 }
@@ -171,15 +180,21 @@ impl Worker {
         }
     }
 
-    /// The end of a shift, or now if the run was stopped or ran out of operations before it.
+    /// The end of a shift, or the beginning if the run was stopped or ran out of operations.
     fn last_moment(&self, end: Instant) -> Instant {
         let over = self.assignment.halt.is_stopped() || self.budget_is_spent();
         if over { self.begun } else { end }
     }
 
     pub(crate) fn finish(mut self) -> Finished {
-        let unanswered = !self.waiting.is_empty();
-        self.give_up_waiting(Code::Timeout);
+        for sent in std::mem::take(&mut self.waiting) {
+            self.lose(sent, Code::Timeout);
+        }
+        self.recorder.hand_over();
+        let trace_failed = self.assignment.trace.as_mut().and_then(|trace| {
+            trace.hand_over();
+            trace.failed.take()
+        });
         Finished {
             stages: self.stages,
             samples: self
@@ -189,92 +204,95 @@ impl Worker {
                 .unwrap_or_default(),
             wrong: self.wrong,
             last_answer: self.last_answer,
-            lost: self.lost,
-            unanswered,
+            lost: self.is_lost,
+            trace_failed,
         }
     }
 
-    async fn shift(&mut self, shift: &Shift, pace: &mut Option<Beat>) -> Stretch {
-        match self.try_shift(shift, pace).await {
-            Ok(()) => Stretch::Done,
-            Err(error) => Stretch::Broken(error),
-        }
-    }
-
-    async fn try_shift(&mut self, shift: &Shift, pace: &mut Option<Beat>) -> Result<(), Error> {
+    async fn shift(&mut self, shift: &Shift, beat: &mut Option<Beat>) -> Result<(), Error> {
         let start = self.begun + shift.start;
         let end = self.begun + shift.end;
         self.sleep(start).await;
         loop {
             let now = Instant::now();
-            let mut open = now < end && !self.assignment.halt.is_stopped();
-            while open && self.waiting.len() < self.assignment.pipeline {
-                let due = match pace {
-                    None => now,
-                    Some(beat) if beat.next <= now => beat.next,
-                    Some(_) => break,
-                };
-                let count = self.claim();
-                if count == 0 {
-                    open = false;
-                    break;
-                }
-                if let Some(beat) = pace {
-                    beat.advance();
-                }
-                self.send(shift, count, due, now)?;
-            }
-            self.connection.flush().await?;
-            let next = pace.as_ref().map(|beat| beat.next.min(end));
-            if self.waiting.is_empty() {
-                match next {
-                    Some(next) if open && now < end => {
-                        self.sleep(next).await;
-                        continue;
+            let mut is_open = now < end && !self.assignment.halt.is_stopped();
+            let mut next = None;
+            while is_open && self.waiting.len() < self.assignment.pipeline {
+                match self.due(beat.as_ref(), now) {
+                    Due::At(due) => {
+                        is_open = self.send_next(shift, due, now)?;
+                        if is_open && let Some(beat) = beat {
+                            beat.advance();
+                        }
                     }
-                    _ => return Ok(()),
+                    Due::Later(moment) => {
+                        next = Some(moment.min(end));
+                        break;
+                    }
+                    Due::Never => is_open = false,
                 }
             }
-            let free = open && self.waiting.len() < self.assignment.pipeline;
-            let response = match next {
-                Some(next) if free => tokio::select! {
-                    biased;
-                    response = self.connection.receive() => response?,
-                    () = sleep_until(next.into()) => continue,
-                },
-                _ => self.connection.receive().await?,
+            self.is_woken = false;
+            self.link.flush().await?;
+            let next = next.filter(|_| is_open);
+            if self.waiting.is_empty() {
+                let Some(next) = next else {
+                    return Ok(());
+                };
+                self.sleep(next).await;
+                self.is_woken = true;
+                continue;
+            }
+            let response = tokio::select! {
+                biased;
+                response = self.link.receive() => response?,
+                () = self.assignment.pacer.until(next.unwrap_or(now)), if next.is_some() => {
+                    self.is_woken = true;
+                    continue;
+                }
+                () = &mut self.watch => {
+                    self.look_for_overdue()?;
+                    continue;
+                }
             };
             let now = Instant::now();
-            self.take(response, now);
-            while let Some(response) = received(&mut self.connection).await {
-                self.take(response?, now);
+            self.take(response, now)?;
+            while let Some(response) = self.link.received().await {
+                self.take(response?, now)?;
             }
         }
+    }
+
+    fn due(&self, beat: Option<&Beat>, now: Instant) -> Due {
+        let moment = match (&self.assignment.source, beat) {
+            (Source::Recorded(requests), _) => match requests.as_slice().first() {
+                None => return Due::Never,
+                Some(request) if request.at.is_zero() => now,
+                Some(request) => self.begun + request.at,
+            },
+            (Source::Drawn(_), Some(beat)) => beat.next,
+            (Source::Drawn(_), None) => now,
+        };
+        if moment <= now {
+            Due::At(moment)
+        } else {
+            Due::Later(moment)
+        }
+    }
+
+    /// Whether the request that leaves now had nothing to wait for but its moment.
+    pub(crate) const fn is_woken(&self) -> bool {
+        self.is_woken
     }
 
     /// Sleeps, unless the run is stopped.
     async fn sleep(&self, until: Instant) {
         if until > Instant::now() {
             tokio::select! {
-                () = sleep_until(until.into()) => {}
+                () = self.assignment.pacer.until(until) => {}
                 () = self.assignment.halt.stopped() => {}
             }
         }
-    }
-
-    /// Takes the operations of one request out of the budget: 0 when it is spent.
-    fn claim(&self) -> usize {
-        let batch = self.assignment.batch;
-        let Some(budget) = &self.assignment.budget else {
-            return batch;
-        };
-        let taken = |left: u64| left.saturating_sub(batch as u64);
-        let left = budget
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-                Some(taken(left))
-            })
-            .unwrap_or(0);
-        usize::try_from(left - taken(left)).unwrap_or(batch)
     }
 
     fn budget_is_spent(&self) -> bool {
@@ -284,291 +302,56 @@ impl Worker {
             .is_some_and(|budget| budget.load(Ordering::Relaxed) == 0)
     }
 
-    fn send(
-        &mut self,
-        shift: &Shift,
-        count: usize,
-        due: Instant,
-        now: Instant,
-    ) -> Result<(), Error> {
-        let span = (shift.end - shift.start).as_secs_f64();
-        let elapsed = now.saturating_duration_since(self.begun + shift.start);
-        let progress = (elapsed.as_secs_f64() / span).clamp(0.0, 1.0);
-        let mut asked = self.spare.pop().unwrap_or_default();
-        let mut operations = Vec::with_capacity(count);
-        for _ in 0..count {
-            let kind = shift.mix.pick(progress, self.assignment.random.unit());
-            let number = 1 + self.assignment.random.below(self.assignment.document_count);
-            let id = DocumentId::new(number).unwrap_or(DocumentId::MIN);
-            asked.push(Asked { kind, id });
-            operations.push(Operation {
-                collection: CollectionName::DEFAULT,
-                action: self.action(kind, id),
-            });
+    /// Gives up the connection when an answer is overdue.
+    fn look_for_overdue(&mut self) -> Result<(), Error> {
+        let patience = self.assignment.answer_patience;
+        let again = tokio::time::Instant::now() + patience / 8;
+        self.watch.as_mut().reset(again);
+        let now = Instant::now();
+        let is_overdue = |sent: &Sent| now.saturating_duration_since(sent.sent) > patience;
+        let mut is_any = false;
+        while let Some(place) = self.waiting.iter().position(is_overdue) {
+            let sent = self.waiting.swap_remove(place);
+            self.lose(sent, Code::Timeout);
+            is_any = true;
         }
-        let command = Command::Execute(Execute::new(self.database, false, operations));
-        match self.connection.send(command) {
-            Ok(id) => {
-                self.waiting.push(Sent {
-                    id,
-                    stage: shift.stage,
-                    due,
-                    operations: asked,
-                });
-                Ok(())
-            }
-            Err(error) => {
-                self.count_failed(shift.stage, &asked, error.code());
-                Err(error)
-            }
+        if is_any {
+            return Err(Error::new(Code::Network, "an answer is overdue"));
         }
-    }
-
-    fn action(&mut self, kind: OperationKind, id: DocumentId) -> Action {
-        let composer = &mut self.assignment.composer;
-        match kind {
-            OperationKind::Create => Action::Create {
-                id: Some(id),
-                document: composer.compose(id),
-            },
-            OperationKind::Read => Action::Read { id },
-            OperationKind::Update => Action::Update {
-                id,
-                document: composer.compose(id),
-                expected: None,
-            },
-            OperationKind::Delete => Action::Delete { id, expected: None },
-        }
-    }
-
-    /// Counts an answer.
-    fn take(&mut self, response: Response, now: Instant) {
-        self.last_answer = Some(now);
-        let Some(place) = self
-            .waiting
-            .iter()
-            .position(|sent| Some(sent.id) == response.id)
-        else {
-            self.describe(|| "an answer to a request that was never sent".to_owned());
-            return;
-        };
-        let mut sent = self.waiting.remove(place);
-        match response.result {
-            Ok(Reply::Results(results)) if results.len() == sent.operations.len() => {
-                let latency = now.saturating_duration_since(sent.due);
-                for (asked, result) in sent.operations.iter().zip(results) {
-                    self.count(sent.stage, *asked, result, latency, now);
-                }
-            }
-            Ok(_) => {
-                for asked in &sent.operations {
-                    self.tally(sent.stage, asked.kind, |record| record.tally.wrong += 1);
-                }
-                self.describe(|| {
-                    format!(
-                        "an answer that does not belong to a request of {} operations",
-                        sent.operations.len()
-                    )
-                });
-            }
-            Err(error) => self.count_failed(sent.stage, &sent.operations, error.code()),
-        }
-        sent.operations.clear();
-        self.spare.push(sent.operations);
-    }
-
-    fn count(
-        &mut self,
-        stage: usize,
-        asked: Asked,
-        result: Result<Outcome, Error>,
-        latency: Duration,
-        now: Instant,
-    ) {
-        let ending = match &result {
-            Ok(outcome) => judge(asked, outcome, self.assignment.composer.forms()),
-            Err(error) => match (asked.kind, error.code()) {
-                (OperationKind::Create, Code::DocExists) => Verdict::Exists,
-                (
-                    OperationKind::Read | OperationKind::Update | OperationKind::Delete,
-                    Code::DocNotFound,
-                ) => Verdict::NotFound,
-                (_, code) => return self.count_failed(stage, &[asked], code),
-            },
-        };
-        if ending == Verdict::Wrong {
-            self.tally(stage, asked.kind, |record| record.tally.wrong += 1);
-            let failures = &self.assignment.pulse.failures;
-            failures.fetch_add(1, Ordering::Relaxed);
-            self.describe(|| {
-                format!(
-                    "{} of document {}: {result:?}",
-                    asked.kind.as_str(),
-                    asked.id
-                )
-            });
-            return;
-        }
-        self.tally(stage, asked.kind, |record| {
-            let tally = &mut record.tally;
-            match ending {
-                Verdict::Exists => tally.exists += 1,
-                Verdict::NotFound => tally.not_found += 1,
-                Verdict::OtherRun => {
-                    tally.ok += 1;
-                    tally.other_run += 1;
-                }
-                Verdict::Ok | Verdict::Wrong => tally.ok += 1,
-            }
-            record.latency.record(latency);
-        });
-        let operations = &self.assignment.pulse.operations;
-        // Nobody else adds to it, so that adding needs no locked instruction.
-        operations.store(operations.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        if let Some(reservoir) = &mut self.assignment.reservoir {
-            reservoir.offer(LatencySample {
-                kind: asked.kind,
-                latency,
-                at: now.saturating_duration_since(self.begun),
-            });
-        }
-    }
-
-    fn tally(
-        &mut self,
-        stage: usize,
-        kind: OperationKind,
-        change: impl FnOnce(&mut crate::record::KindRecord),
-    ) {
-        if let Some(stage) = self.stages.get_mut(stage) {
-            change(stage.kinds.get_mut(kind));
-        }
-    }
-
-    fn count_failed(&mut self, stage: usize, operations: &[Asked], code: Code) {
-        for asked in operations {
-            self.tally(stage, asked.kind, |record| {
-                if code == Code::QueueFull {
-                    record.tally.refused += 1;
-                } else {
-                    record.tally.fail(code, 1);
-                }
-            });
-        }
-        let failures = &self.assignment.pulse.failures;
-        failures.fetch_add(operations.len() as u64, Ordering::Relaxed);
+        Ok(())
     }
 
     fn give_up_waiting(&mut self, code: Code) {
+        let code = if code == Code::Timeout {
+            Code::Network
+        } else {
+            code
+        };
         for sent in std::mem::take(&mut self.waiting) {
-            self.count_failed(sent.stage, &sent.operations, code);
+            self.lose(sent, code);
         }
-    }
-
-    fn describe(&mut self, text: impl FnOnce() -> String) {
-        if self.wrong.len() < DESCRIBED_ANSWERS {
-            let text = format!("{}: {}", self.assignment.database, text());
-            self.wrong.push(text);
-        }
+        self.recorder.hand_over();
     }
 
     /// Connects anew; `false` when the run is over or the server is lost.
     async fn reconnect(&mut self, end: Instant) -> bool {
         let mut delay = FIRST_DELAY;
-        let patience = Instant::now() + RECONNECT_PATIENCE;
+        let patience = Instant::now() + self.assignment.server_patience;
         while Instant::now() < end && !self.assignment.halt.is_stopped() {
-            match connect(&self.assignment.endpoint, &self.assignment.database).await {
-                Ok((connection, database)) => {
-                    self.connection = connection;
-                    self.database = database;
+            match Link::connect(&self.assignment.endpoint, &self.assignment.database).await {
+                Ok(link) => {
+                    self.link = link;
                     return true;
                 }
-                Err(_) if Instant::now() > patience => {
-                    self.lost = true;
-                    return false;
-                }
+                Err(_) if Instant::now() > patience => break,
                 Err(_) => {
                     self.sleep(Instant::now() + delay).await;
                     delay = (delay * 2).min(LONGEST_DELAY);
                 }
             }
         }
-        self.lost = true;
+        // A server that was killed on purpose may be on its way back at the end.
+        self.is_lost = !self.assignment.is_interrupted || Instant::now() < end;
         false
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    Ok,
-    OtherRun,
-    NotFound,
-    Exists,
-    Wrong,
-}
-
-/// Whether a success is one of what was asked.
-fn judge(asked: Asked, outcome: &Outcome, forms: &crate::document::Forms) -> Verdict {
-    if outcome.id != asked.id {
-        return Verdict::Wrong;
-    }
-    let wanted = match asked.kind {
-        OperationKind::Create => Change::Created,
-        OperationKind::Read => Change::Read,
-        OperationKind::Update => Change::Replaced,
-        OperationKind::Delete => Change::Deleted,
-    };
-    if outcome.change != wanted {
-        return Verdict::Wrong;
-    }
-    match (&outcome.document, asked.kind) {
-        (Some(text), OperationKind::Read) => match forms.origin(asked.id, text) {
-            Origin::ThisRun => Verdict::Ok,
-            Origin::OtherRun => Verdict::OtherRun,
-            Origin::Unknown => Verdict::Wrong,
-        },
-        (None, OperationKind::Read) => Verdict::Wrong,
-        _ => Verdict::Ok,
-    }
-}
-
-/// An answer that has arrived already, if there is one.
-async fn received(connection: &mut Connection) -> Option<Result<Response, Error>> {
-    let mut receiving = pin!(connection.receive());
-    poll_fn(|context| match receiving.as_mut().poll(context) {
-        Poll::Ready(response) => Poll::Ready(Some(response)),
-        Poll::Pending => Poll::Ready(None),
-    })
-    .await
-}
-
-/// When the next request of a worker is due.
-#[derive(Debug)]
-struct Beat {
-    next: Instant,
-    every: Duration,
-}
-
-impl Beat {
-    fn new(start: Instant, pace: Pace) -> Self {
-        Self {
-            next: start.checked_add(pace.first).unwrap_or(start),
-            every: pace.every,
-        }
-    }
-
-    fn advance(&mut self) {
-        // An interval beyond all clocks: no request is due again in this run.
-        let never = Duration::from_secs(u32::MAX.into());
-        self.next = self
-            .next
-            .checked_add(self.every)
-            .unwrap_or(self.next + never);
-    }
-
-    /// Requests that were due before a moment and have not been sent.
-    fn due_before(&self, end: Instant) -> u64 {
-        let late = end.saturating_duration_since(self.next).as_nanos();
-        u64::try_from(late.div_ceil(self.every.as_nanos().max(1))).unwrap_or(u64::MAX)
     }
 }

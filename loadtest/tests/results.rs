@@ -15,9 +15,12 @@ use clap::Parser;
 use docdb_client::Endpoint;
 use docdb_loadtest::config::{Arguments, ConfigFile, Plan};
 use docdb_loadtest::report::{Results, Table};
-use docdb_loadtest::{Ending, Halt, Measured, OwnServer, Tally, run};
+use docdb_loadtest::{Ending, Halt, Measured, OperationKind, OwnServer, Tally, run};
 use docdb_types::{Code, Error};
 use scripted::{Answer, Script};
+
+/// The load generator, which can be a server.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_docdb-loadtest");
 
 fn plan(flags: &[&str]) -> Plan {
     let flags = std::iter::once(&"docdb-loadtest").chain(flags);
@@ -28,7 +31,7 @@ async fn run_against(script: Script, flags: &[&str]) -> (Plan, Measured) {
     let server = scripted::Server::start(script);
     let plan = plan(flags);
     let endpoint = Endpoint::Unix(server.socket());
-    let measured = run(&plan, &endpoint, &Arc::new(Halt::default()), |_| {}).await;
+    let measured = run(&plan, &endpoint, &Arc::new(Halt::default()), None, |_| {}).await;
     (plan, measured.unwrap())
 }
 
@@ -41,7 +44,7 @@ async fn a_server_that_answers_only_errors_yields_no_operations() {
     assert_eq!(measured.sum(Tally::failed), 500);
     assert_eq!(measured.ending, Ending::Complete);
     assert!(measured.is_failure());
-    let results = serde_json::to_value(Results::new(&plan, &measured)).unwrap();
+    let results = serde_json::to_value(Results::new(&plan, &measured, &[])).unwrap();
     assert_eq!(results["TotalOperations"], 0);
     assert_eq!(results["Global"]["Latency"]["read"]["Count"], 0);
     assert_eq!(results["Global"]["OpsPerSecond"], 0.0);
@@ -142,7 +145,7 @@ async fn at_a_rate_latency_counts_from_when_an_operation_was_due() {
     let (_, measured) = run_against(script, &flags).await;
     let total = measured.total();
     let mut latency = docdb_loadtest::Latency::default();
-    for kind in docdb_loadtest::OperationKind::ALL {
+    for kind in OperationKind::ALL {
         latency.merge(&total.kinds.get(kind).latency);
     }
     let summary = latency.summary();
@@ -171,12 +174,16 @@ async fn pipelined_answers_may_come_in_any_order() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_goes_away_leaves_partial_results() {
     let script = Script::store(|_, document| document.to_vec()).leaving_after(200);
-    let (plan, measured) = run_against(script, &["--duration", "60s", "--workers", "3"]).await;
+    let (plan, measured) = run_against(
+        script,
+        &["--duration", "60s", "--workers", "3", "--patience", "200ms"],
+    )
+    .await;
     assert_eq!(measured.ending, Ending::Lost);
     assert_eq!(measured.lost_workers, 3);
     assert!(measured.sum(Tally::operations) > 0);
     assert!(measured.is_failure());
-    let results = serde_json::to_value(Results::new(&plan, &measured)).unwrap();
+    let results = serde_json::to_value(Results::new(&plan, &measured, &[])).unwrap();
     assert_eq!(results["Partial"], true);
 }
 
@@ -186,7 +193,7 @@ async fn a_stopped_run_ends_early_with_what_it_has() {
     let plan = plan(&["--duration", "1h", "--rate", "1000"]);
     let endpoint = Endpoint::Unix(server.socket());
     let halt = Arc::new(Halt::default());
-    let measured = run(&plan, &endpoint, &halt, |glance| {
+    let measured = run(&plan, &endpoint, &halt, None, |glance| {
         if glance.operations > 20 {
             halt.stop();
         }
@@ -220,7 +227,7 @@ workload_profile:
     assert_eq!(workers, [vec![2, 1], vec![0, 0], vec![3, 2]]);
     let server = scripted::Server::start(Script::store(|_, document| document.to_vec()));
     let endpoint = Endpoint::Unix(server.socket());
-    let measured = run(&plan, &endpoint, &Arc::new(Halt::default()), |_| {})
+    let measured = run(&plan, &endpoint, &Arc::new(Halt::default()), None, |_| {})
         .await
         .unwrap();
     assert_eq!(measured.sum(Tally::uncounted), 0);
@@ -236,15 +243,15 @@ workload_profile:
     // 500 a second for 200 ms, whether or not they could all be sent in time.
     assert_eq!(writes.sum(Tally::operations) + writes.never_sent, 100);
     assert_eq!(
-        writes.kinds.create.tally.operations(),
+        writes.kinds.get(OperationKind::Create).tally.operations(),
         writes.sum(Tally::operations)
     );
     assert_eq!(of_stage(1).sum(Tally::operations), 0);
     let reads = of_stage(2);
-    assert_eq!(reads.kinds.create.tally.operations(), 0);
+    assert_eq!(reads.kinds.get(OperationKind::Create).tally.operations(), 0);
     assert!(reads.sum(Tally::operations) > 0);
 
-    let results = serde_json::to_value(Results::new(&plan, &measured)).unwrap();
+    let results = serde_json::to_value(Results::new(&plan, &measured, &[])).unwrap();
     let phases = results["Global"]["PhaseStats"].as_array().unwrap();
     let names: Vec<_> = phases
         .iter()
@@ -258,7 +265,7 @@ workload_profile:
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_over_three_databases_of_a_real_server_has_every_key() {
     let folder = tempfile::tempdir().unwrap();
-    let own = OwnServer::start().await.unwrap();
+    let own = OwnServer::start(PROGRAM.as_ref()).await.unwrap();
     let directory = own.directory().to_owned();
     let mut plan = plan(&[
         "--databases",
@@ -281,24 +288,28 @@ async fn a_run_over_three_databases_of_a_real_server_has_every_key() {
     plan.move_to(own.socket(), &own.wal_dir());
     let endpoint = Endpoint::Unix(own.socket());
     let halt = Arc::new(Halt::default());
-    let measured = run(&plan, &endpoint, &halt, |_| {}).await.unwrap();
+    let measured = run(&plan, &endpoint, &halt, None, |_| {}).await.unwrap();
     own.stop().await.unwrap();
     assert!(!directory.exists());
 
-    assert!(!measured.is_failure(), "{}", Table::new(&plan, &measured));
+    assert!(
+        !measured.is_failure(),
+        "{}",
+        Table::new(&plan, &measured, &[])
+    );
     assert_eq!(measured.sum(Tally::operations), 1500);
     assert_eq!(measured.sum(Tally::uncounted), 0);
     assert_eq!(measured.sum(|tally| tally.other_run), 0);
-    for line in Table::new(&plan, &measured).to_string().lines() {
+    for line in Table::new(&plan, &measured, &[]).to_string().lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }
-    let path = docdb_loadtest::report::write(&plan, &measured).unwrap();
+    let path = docdb_loadtest::report::write(&plan, &measured, &[]).unwrap();
     assert_eq!(path, folder.path().join("multidb_results.json"));
     let text = std::fs::read_to_string(path).unwrap();
     let results: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_keys(
         &results,
-        "TestConfig DurationSeconds TotalOperations Databases Global",
+        "TestConfig DurationSeconds TotalOperations Databases Global Details",
     );
     assert_keys(
         &results["TestConfig"],

@@ -119,9 +119,12 @@ test: { duration: 7s, socket: /run/x.sock, metrics_interval: 2s, output: out.jso
     let [a, b] = &plan.databases[..] else {
         panic!("{:?}", plan.databases)
     };
-    assert_eq!((a.workers, a.document_size, a.document_count), (3, 300, 7));
     assert_eq!(
-        (b.workers, b.document_size, b.document_count),
+        (a.workers, a.sizes.typical(), a.document_count),
+        (3, 300, 7)
+    );
+    assert_eq!(
+        (b.workers, b.sizes.typical(), b.document_count),
         (10, 300, 10_000)
     );
     assert_eq!(a.wal_dir.to_str(), Some("/elsewhere"));

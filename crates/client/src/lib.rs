@@ -47,6 +47,7 @@ mod source;
 pub use client::Client;
 pub use connection::Connection;
 pub use database::Database;
+pub use docdb_ipc::Scan as ScanRequest;
 pub use docdb_ipc::{
     CheckpointReport, CollectionInfo, Command, CreateMode, CursorId, DatabaseInfo,
     DatabaseStatistics, DatabaseStatus, Distribution, Execute, FrameLimit, MaintenanceRun,

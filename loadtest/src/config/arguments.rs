@@ -1,20 +1,10 @@
 use std::path::PathBuf;
 
-use super::Span;
+use super::{Inserts, KeyDistribution, SizeDistribution, Span, Workload};
 
-/// Puts load on a docdb server and measures what comes back.
-///
-/// Without a server on the socket it starts one of its own in a temporary directory and removes it
-/// afterwards. Flags override the configuration file.
+/// What is asked of a run on the command line.
 #[derive(Debug, Clone, Default, clap::Parser)]
-#[command(
-    name = "docdb-loadtest",
-    version,
-    about,
-    long_about = None,
-    after_help = "Exit codes: 0 the run is complete; 1 wrong answers, nothing but errors, the server \
-                  lost, or ended early; 2 bad usage."
-)]
+#[command(name = "docdb-loadtest", version, args_override_self = true)]
 pub struct Arguments {
     /// Databases to load, separated by commas
     #[arg(
@@ -33,9 +23,15 @@ pub struct Arguments {
     /// Workers for the one database [default: 10]
     #[arg(long, value_name = "N", conflicts_with = "databases")]
     pub workers: Option<usize>,
-    /// How long to run [default: 5m]
+    /// A load that is known by name; other flags override its parts
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub workload: Option<Workload>,
+    /// How long to measure [default: 5m]
     #[arg(long, value_name = "TIME")]
     pub duration: Option<Span>,
+    /// How long to load before measuring begins [default: 0]
+    #[arg(long, value_name = "TIME")]
+    pub warmup: Option<Span>,
     /// Ends after so many operations, if that is sooner; 0: never [default: 0]
     #[arg(long, value_name = "N")]
     pub operations: Option<u64>,
@@ -51,12 +47,37 @@ pub struct Arguments {
     /// Deletes in a hundred operations [default: 10]
     #[arg(long, value_name = "PERCENT")]
     pub delete_percent: Option<u32>,
-    /// Size of every document in bytes [default: 1024]
-    #[arg(long, value_name = "BYTES")]
-    pub doc_size: Option<usize>,
+    /// Patches of one member in a hundred operations [default: 0]
+    #[arg(long, value_name = "PERCENT")]
+    pub patch_percent: Option<u32>,
+    /// Scans in a hundred operations [default: 0]
+    #[arg(long, value_name = "PERCENT")]
+    pub scan_percent: Option<u32>,
+    /// Read-modify-writes in a hundred operations [default: 0]
+    #[arg(long, value_name = "PERCENT")]
+    pub modify_percent: Option<u32>,
+    /// Transactions of several documents in a hundred operations [default: 0]
+    #[arg(long, value_name = "PERCENT")]
+    pub transaction_percent: Option<u32>,
+    /// Size of documents: BYTES, uniform:LOW-HIGH or lognormal:MEDIAN:SIGMA [default: 1024]
+    #[arg(long, value_name = "SIZE")]
+    pub doc_size: Option<SizeDistribution>,
     /// Ids are drawn from 1 to this [default: 10000]
     #[arg(long, value_name = "N")]
     pub doc_count: Option<u64>,
+    /// How ids are drawn: uniform, zipfian[:SKEW], latest[:SKEW], sequential or
+    /// hotset[:PERCENT-OF-IDS:PERCENT-OF-OPERATIONS] [default: uniform]
+    #[arg(long, value_name = "NAME")]
+    pub distribution: Option<KeyDistribution>,
+    /// Which ids documents are created under [default: drawn]
+    #[arg(long, value_enum, value_name = "WHICH")]
+    pub inserts: Option<Inserts>,
+    /// Most documents of a scan, which asks for 1 to this [default: 100]
+    #[arg(long, value_name = "N")]
+    pub scan_length: Option<u32>,
+    /// Documents of a transaction [default: 4]
+    #[arg(long, value_name = "N")]
+    pub transaction_size: Option<usize>,
     /// Time between two samples of the server's figures [default: 1s]
     #[arg(long, value_name = "TIME")]
     pub metrics_interval: Option<Span>,
@@ -75,6 +96,9 @@ pub struct Arguments {
     /// Also writes CSV files
     #[arg(long)]
     pub csv: bool,
+    /// Writes no HTML report beside the file of results
+    #[arg(long)]
+    pub no_html: bool,
     /// Seed of the random choices; printed, so that a run can be repeated [default: from the clock]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -94,6 +118,35 @@ pub struct Arguments {
     /// Stores a document under every id before the run
     #[arg(long)]
     pub preload: bool,
+    /// A request that is not answered for so long is a lost answer [default: 10s]
+    #[arg(long, value_name = "TIME")]
+    pub timeout: Option<Span>,
+    /// A server that cannot be reached for so long is lost [default: 5s]
+    #[arg(long, value_name = "TIME")]
+    pub patience: Option<Span>,
+    /// Fails the run unless all of these hold, as in 'p99<2ms,errors=0,ops>20000'
+    #[arg(long, value_name = "CONDITIONS")]
+    pub assert: Option<String>,
+    /// Writes every operation to this file
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// Asks for the operations of a recorded file instead of drawing them
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["databases", "db_name", "config", "record", "workload", "rate", "preload"])]
+    pub replay: Option<PathBuf>,
+    /// How much faster than it was recorded; 0: as fast as answers come [default: 1]
+    #[arg(long, value_name = "FACTOR", requires = "replay")]
+    pub replay_speed: Option<f64>,
+    /// Kills and restarts the server it started at every such interval, and checks at the end that
+    /// nothing acknowledged is lost
+    #[arg(long, value_name = "TIME")]
+    pub kill_every: Option<Span>,
+    /// Reads every document that was touched once more at the end, and compares
+    #[arg(long)]
+    pub verify: bool,
+    /// How long the generator's own ceiling is measured against a server that does nothing; 0: not
+    /// at all [default: 1s]
+    #[arg(long, value_name = "TIME")]
+    pub ceiling: Option<Span>,
     /// What is loaded
     #[arg(long, value_enum, default_value_t)]
     pub target: Target,

@@ -2,7 +2,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{Mix, Span};
+use super::{Inserts, KeyDistribution, Mix, SizeDistribution, Span, Workload};
+use crate::operation::OperationKind;
 
 /// A configuration file as it is written, in JSON or YAML.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -26,10 +27,12 @@ pub struct FileDatabase {
     pub name: String,
     /// Its workers.
     pub workers: Option<usize>,
-    /// Size of its documents in bytes.
-    pub doc_size: Option<usize>,
+    /// Size of its documents.
+    pub doc_size: Option<SizeDistribution>,
     /// Its ids are 1 to this.
     pub doc_count: Option<u64>,
+    /// How its ids are drawn.
+    pub distribution: Option<KeyDistribution>,
     /// Its own mix, also within phases.
     pub crud: Option<Crud>,
     /// Where its log files are.
@@ -52,16 +55,32 @@ pub struct Crud {
     /// Deletes.
     #[serde(default)]
     pub delete: u32,
+    /// Patches of one member.
+    #[serde(default)]
+    pub patch: u32,
+    /// Scans.
+    #[serde(default)]
+    pub scan: u32,
+    /// Read-modify-writes.
+    #[serde(default)]
+    pub modify: u32,
+    /// Transactions of several documents.
+    #[serde(default)]
+    pub transaction: u32,
 }
 
 impl From<Crud> for Mix {
     fn from(crud: Crud) -> Self {
-        Self {
-            read: crud.read,
-            write: crud.write,
-            update: crud.update,
-            delete: crud.delete,
-        }
+        Self::of(&[
+            (OperationKind::Read, crud.read),
+            (OperationKind::Create, crud.write),
+            (OperationKind::Update, crud.update),
+            (OperationKind::Delete, crud.delete),
+            (OperationKind::Patch, crud.patch),
+            (OperationKind::Scan, crud.scan),
+            (OperationKind::Modify, crud.modify),
+            (OperationKind::Transaction, crud.transaction),
+        ])
     }
 }
 
@@ -83,6 +102,9 @@ pub struct FilePhase {
     pub start_time: Option<Span>,
     /// How long it lasts.
     pub duration: Span,
+    /// Whether it only warms up: what happens in it is not measured.
+    #[serde(default)]
+    pub warmup: bool,
     /// Workers in all, dealt to the databases in turn; the databases' own if left out.
     pub workers: Option<usize>,
     /// Its mix.
@@ -109,6 +131,14 @@ pub struct FileTransition {
 pub struct FileTest {
     /// How long it takes.
     pub duration: Option<Span>,
+    /// How long to load before measuring begins.
+    pub warmup: Option<Span>,
+    /// A load that is known by name.
+    pub workload: Option<Workload>,
+    /// How ids are drawn.
+    pub distribution: Option<KeyDistribution>,
+    /// Which ids documents are created under.
+    pub inserts: Option<Inserts>,
     /// Unix socket of the server.
     pub socket: Option<PathBuf>,
     /// Time between two samples.
@@ -119,6 +149,8 @@ pub struct FileTest {
     pub csv_output: Option<bool>,
     /// Seed of the random choices.
     pub seed: Option<u64>,
+    /// What must hold at the end.
+    pub assert: Option<String>,
 }
 
 /// Why a configuration file cannot be used.

@@ -1,17 +1,10 @@
-use crate::operation::OperationKind;
+use std::fmt;
+
+use crate::operation::{OperationKind, PerKind};
 
 /// How many of a hundred operations are of which kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mix {
-    /// Reads.
-    pub read: u32,
-    /// Creates.
-    pub write: u32,
-    /// Updates.
-    pub update: u32,
-    /// Deletes.
-    pub delete: u32,
-}
+pub struct Mix(pub PerKind<u32>);
 
 /// A mix that changes linearly from one to another, or stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,18 +16,50 @@ pub struct MixShift {
 }
 
 impl Mix {
+    /// The mix of these kinds, and of no others.
+    #[must_use]
+    pub fn of(percent: &[(OperationKind, u32)]) -> Self {
+        let mut mix = PerKind::default();
+        for (kind, percent) in percent {
+            *mix.get_mut(*kind) = *percent;
+        }
+        Self(mix)
+    }
+
     /// The mix that is used when none is chosen.
-    pub const DEFAULT: Self = Self {
-        read: 40,
-        write: 30,
-        update: 20,
-        delete: 10,
-    };
+    #[must_use]
+    pub fn usual() -> Self {
+        Self::of(&[
+            (OperationKind::Read, 40),
+            (OperationKind::Create, 30),
+            (OperationKind::Update, 20),
+            (OperationKind::Delete, 10),
+        ])
+    }
+
+    /// How many of a hundred are of a kind.
+    #[must_use]
+    pub const fn percent(&self, kind: OperationKind) -> u32 {
+        *self.0.get(kind)
+    }
 
     /// The sum, which must be 100.
     #[must_use]
-    pub const fn sum(&self) -> u64 {
-        self.read as u64 + self.write as u64 + self.update as u64 + self.delete as u64
+    pub fn sum(&self) -> u64 {
+        self.0.iter().map(|(_, percent)| u64::from(*percent)).sum()
+    }
+}
+
+impl fmt::Display for Mix {
+    /// The kinds that it has, as in `60 % read, 40 % update`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut kinds: Vec<_> = self.0.iter().filter(|(_, percent)| **percent > 0).collect();
+        kinds.sort_by_key(|(_, percent)| std::cmp::Reverse(**percent));
+        for (place, (kind, percent)) in kinds.into_iter().enumerate() {
+            let comma = if place == 0 { "" } else { ", " };
+            write!(formatter, "{comma}{percent} % {}", kind.as_str())?;
+        }
+        Ok(())
     }
 }
 
@@ -51,32 +76,21 @@ impl MixShift {
     /// The kind that `chance`, uniform in 0 to 1, picks after the share `progress` of the time.
     #[must_use]
     pub fn pick(&self, progress: f64, chance: f64) -> OperationKind {
-        let between = |start: u32, end: u32| {
-            f64::from(start) + (f64::from(end) - f64::from(start)) * progress
-        };
         let mut left = chance * 100.0;
-        for (kind, percent) in [
-            (OperationKind::Read, between(self.start.read, self.end.read)),
-            (
-                OperationKind::Create,
-                between(self.start.write, self.end.write),
-            ),
-            (
-                OperationKind::Update,
-                between(self.start.update, self.end.update),
-            ),
-        ] {
+        let mut last = OperationKind::Read;
+        for ((kind, start), (_, end)) in self.start.0.iter().zip(self.end.0.iter()) {
+            let (start, end) = (f64::from(*start), f64::from(*end));
+            let percent = start + (end - start) * progress;
+            if percent > 0.0 {
+                // Only rounding reaches past the last kind that the mix has.
+                last = kind;
+            }
             if left < percent {
                 return kind;
             }
             left -= percent;
         }
-        // Only rounding reaches past the last kind that the mix has.
-        if self.start.delete > 0 || self.end.delete > 0 {
-            OperationKind::Delete
-        } else {
-            OperationKind::Read
-        }
+        last
     }
 }
 
@@ -85,51 +99,53 @@ mod tests {
     use super::*;
     use crate::random::Random;
 
-    fn shares(shift: MixShift, progress: f64) -> [f64; 4] {
+    fn shares(shift: MixShift, progress: f64) -> PerKind<f64> {
         let mut random = Random::new(3);
-        let mut counts = [0.0; 4];
+        let mut counts = PerKind::default();
         for _ in 0..100_000 {
-            let kind = shift.pick(progress, random.unit());
-            let place = OperationKind::ALL.iter().position(|k| *k == kind).unwrap();
-            counts[place] += 0.001;
+            *counts.get_mut(shift.pick(progress, random.unit())) += 0.001;
         }
         counts
     }
 
     #[test]
     fn kinds_come_in_the_shares_of_the_mix() {
-        let [create, read, update, delete] = shares(MixShift::constant(Mix::DEFAULT), 0.5);
-        for (found, wanted) in [(create, 30.0), (read, 40.0), (update, 20.0), (delete, 10.0)] {
-            assert!((found - wanted).abs() < 1.0, "{found} instead of {wanted}");
+        let mix = Mix::of(&[
+            (OperationKind::Read, 40),
+            (OperationKind::Create, 25),
+            (OperationKind::Delete, 10),
+            (OperationKind::Patch, 10),
+            (OperationKind::Transaction, 15),
+        ]);
+        let found = shares(MixShift::constant(mix), 0.5);
+        for (kind, found) in found.iter() {
+            let wanted = f64::from(mix.percent(kind));
+            assert!((found - wanted).abs() < 1.0, "{kind:?}: {found}");
         }
     }
 
     #[test]
     fn a_transition_is_linear() {
-        let reads = Mix {
-            read: 100,
-            write: 0,
-            update: 0,
-            delete: 0,
-        };
-        let writes = Mix {
-            read: 0,
-            write: 100,
-            update: 0,
-            delete: 0,
-        };
         let shift = MixShift {
-            start: reads,
-            end: writes,
+            start: Mix::of(&[(OperationKind::Read, 100)]),
+            end: Mix::of(&[(OperationKind::Create, 100)]),
         };
         for (progress, wanted) in [(0.0, 0.0), (0.25, 25.0), (0.5, 50.0), (1.0, 100.0)] {
-            let [create, read, update, delete] = shares(shift, progress);
-            assert!(
-                (create - wanted).abs() < 1.0,
-                "{create} instead of {wanted}"
+            let found = shares(shift, progress);
+            let (create, read) = (
+                found.get(OperationKind::Create),
+                found.get(OperationKind::Read),
             );
+            assert!((create - wanted).abs() < 1.0, "{create} not {wanted}");
             assert!((read - (100.0 - wanted)).abs() < 1.0);
-            assert_eq!((update, delete), (0.0, 0.0));
         }
+    }
+
+    #[test]
+    fn a_mix_reads_from_the_most_to_the_least() {
+        assert_eq!(
+            Mix::usual().to_string(),
+            "40 % read, 30 % create, 20 % update, 10 % delete"
+        );
     }
 }

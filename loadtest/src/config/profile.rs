@@ -11,6 +11,8 @@ pub struct Phase {
     pub start: Duration,
     /// How long it lasts.
     pub duration: Duration,
+    /// Whether it only warms up: what happens in it is not measured.
+    pub warm_up: bool,
     /// Workers in all; `None`: those of the databases.
     pub workers: Option<usize>,
     /// Its mix; `None`: that of the run.
@@ -26,16 +28,20 @@ impl Phase {
         self.start.saturating_add(self.duration)
     }
 
-    /// Phases as a file has them. One without a beginning follows the one before it.
-    pub(super) fn of_file(phases: &[FilePhase]) -> Vec<Self> {
-        let mut end = Duration::ZERO;
+    /// Phases as a file has them, all of them later by `offset`. One without a beginning follows the
+    /// one before it.
+    pub(super) fn of_file(phases: &[FilePhase], offset: Duration) -> Vec<Self> {
+        let mut end = offset;
         phases
             .iter()
             .map(|phase| {
                 let phase = Self {
                     name: phase.name.clone(),
-                    start: phase.start_time.map_or(end, |start| start.0),
+                    start: phase
+                        .start_time
+                        .map_or(end, |start| offset.saturating_add(start.0)),
                     duration: phase.duration.0,
+                    warm_up: phase.warmup,
                     workers: phase.workers,
                     mix: phase
                         .crud
@@ -65,6 +71,8 @@ pub struct Stage {
     pub start: Duration,
     /// When it ends, from the beginning of the run.
     pub end: Duration,
+    /// Whether it lies before what is measured.
+    pub warm_up: bool,
     /// Workers of each database.
     pub workers: Vec<usize>,
     /// The mix of each database.
@@ -80,7 +88,9 @@ pub(super) struct Base<'a> {
     pub(super) mix: Mix,
     pub(super) rate: Option<f64>,
     pub(super) phases: &'a [Phase],
-    pub(super) duration: Duration,
+    /// What is measured begins here.
+    pub(super) measured_from: Duration,
+    pub(super) end: Duration,
 }
 
 impl Base<'_> {
@@ -89,20 +99,26 @@ impl Base<'_> {
         let mut stages = Vec::new();
         let mut reached = Duration::ZERO;
         for (place, phase) in self.phases.iter().enumerate() {
-            let start = phase.start.min(self.duration);
-            let end = phase.end().min(self.duration);
-            if reached < start {
-                stages.push(self.stage(None, reached, start));
-            }
+            let start = phase.start.min(self.end);
+            let end = phase.end().min(self.end);
+            self.fill(&mut stages, reached, start);
             if start < end {
                 stages.push(self.stage(Some((place, phase)), start, end));
             }
             reached = end;
         }
-        if reached < self.duration {
-            stages.push(self.stage(None, reached, self.duration));
-        }
+        self.fill(&mut stages, reached, self.end);
         stages
+    }
+
+    /// What lies between phases, cut where measuring begins.
+    fn fill(&self, stages: &mut Vec<Stage>, start: Duration, end: Duration) {
+        let cut = self.measured_from.clamp(start, end.max(start));
+        for (start, end) in [(start, cut), (cut, end)] {
+            if start < end {
+                stages.push(self.stage(None, start, end));
+            }
+        }
     }
 
     fn stage(&self, phase: Option<(usize, &Phase)>, start: Duration, end: Duration) -> Stage {
@@ -123,6 +139,7 @@ impl Base<'_> {
             phase: place,
             start,
             end,
+            warm_up: end <= self.measured_from,
             workers: workers.collect(),
             mixes: mixes.collect(),
             rate: phase.and_then(|phase| phase.rate).or(self.rate),

@@ -2,13 +2,12 @@ use std::fmt::{Display, Write};
 use std::time::Duration;
 
 use super::calendar::Timestamp;
-use super::json::{per_second, phases};
+use super::results::{Results, StepPoint, per_second, phases};
 use crate::config::Plan;
 use crate::latency::LatencySummary;
+use crate::measured::{DatabaseMeasured, Measured};
 use crate::monitor::Sample;
-use crate::operation::OperationKind;
 use crate::record::Tally;
-use crate::run::{DatabaseMeasured, Measured};
 
 /// A text of rows, under a heading.
 struct Rows(String);
@@ -25,7 +24,7 @@ impl Rows {
 }
 
 /// All CSV files of a run: their paths within the folder of results, and their texts.
-pub(super) fn files(plan: &Plan, measured: &Measured) -> Vec<(String, String)> {
+pub(super) fn files(plan: &Plan, measured: &Measured, results: &Results) -> Vec<(String, String)> {
     let global = global_log(&measured.databases);
     let mut files = vec![
         ("latency_samples.csv".to_owned(), latency_samples(measured)),
@@ -36,6 +35,8 @@ pub(super) fn files(plan: &Plan, measured: &Measured) -> Vec<(String, String)> {
         ),
         ("healing_events.csv".to_owned(), healing_events(measured)),
         ("phase_stats.csv".to_owned(), phase_stats(plan, measured)),
+        ("latency_over_time.csv".to_owned(), over_time(results)),
+        ("server_metrics.csv".to_owned(), server_metrics(results)),
     ];
     for database in &measured.databases {
         let name = &database.name;
@@ -45,7 +46,7 @@ pub(super) fn files(plan: &Plan, measured: &Measured) -> Vec<(String, String)> {
         ));
         files.push((
             format!("{name}/wal_growth.csv"),
-            log_growth(measured, &database.log),
+            log_growth(measured, &sizes(&database.log)),
         ));
     }
     files
@@ -71,43 +72,48 @@ fn latency_samples(measured: &Measured) -> String {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "megabytes for people")]
-fn log_growth(measured: &Measured, samples: &[Sample]) -> String {
+fn log_growth(measured: &Measured, samples: &[(Duration, u64)]) -> String {
     let mut rows = Rows::new("timestamp,size_bytes,size_mb");
-    for sample in samples {
+    for (at, log_bytes) in samples {
         rows.add(format_args!(
             "{},{},{:.3}",
-            Timestamp(measured.started_at + sample.at),
-            sample.log_bytes,
-            sample.log_bytes as f64 / (1024.0 * 1024.0)
+            Timestamp(measured.started_at + *at),
+            log_bytes,
+            *log_bytes as f64 / (1024.0 * 1024.0)
         ));
     }
     rows.0
 }
 
+/// When a log was looked at, and its size.
+fn sizes(samples: &[Sample]) -> Vec<(Duration, u64)> {
+    let size = |sample: &Sample| (sample.at, sample.log_bytes);
+    samples.iter().map(size).collect()
+}
+
 /// The sum of all logs whenever one was looked at, from when all are known.
-pub(super) fn global_log(databases: &[DatabaseMeasured]) -> Vec<Sample> {
-    let mut all: Vec<(usize, Sample)> = databases
-        .iter()
-        .enumerate()
-        .flat_map(|(place, database)| database.log.iter().map(move |sample| (place, *sample)))
-        .collect();
-    all.sort_by_key(|(_, sample)| sample.at);
+fn global_log(databases: &[DatabaseMeasured]) -> Vec<(Duration, u64)> {
+    let of_one = |(place, database): (usize, &DatabaseMeasured)| {
+        let sizes = sizes(&database.log).into_iter();
+        sizes
+            .map(move |(at, size)| (at, place, size))
+            .collect::<Vec<_>>()
+    };
+    let mut all: Vec<_> = databases.iter().enumerate().flat_map(of_one).collect();
+    all.sort_by_key(|(at, ..)| *at);
     let mut known: Vec<Option<u64>> = vec![None; databases.len()];
-    let mut sums: Vec<Sample> = Vec::new();
-    for (place, sample) in all {
-        if let Some(size) = known.get_mut(place) {
-            *size = Some(sample.log_bytes);
+    let mut sums: Vec<(Duration, u64)> = Vec::new();
+    for (at, place, size) in all {
+        if let Some(known) = known.get_mut(place) {
+            *known = Some(size);
         }
-        let Some(log_bytes) = known.iter().copied().sum::<Option<u64>>() else {
+        let Some(sum) = known.iter().copied().sum::<Option<u64>>() else {
             continue;
         };
         match sums.last_mut() {
             // Databases that are looked at in one round have the same time.
-            Some(last) if last.at == sample.at => last.log_bytes = log_bytes,
-            _ => sums.push(Sample {
-                at: sample.at,
-                log_bytes,
-            }),
+            Some((last, size)) if *last == at => *size = sum,
+            _ => sums.push((at, sum)),
         }
     }
     sums
@@ -155,7 +161,7 @@ fn phase_stats(plan: &Plan, measured: &Measured) -> String {
 
 fn latency_summary(database: &DatabaseMeasured) -> String {
     let mut rows = Rows::new("operation,count,mean_ms,min_ms,p50_ms,p95_ms,p99_ms,p999_ms,max_ms");
-    for kind in OperationKind::ALL {
+    for (kind, record) in database.total.kinds.iter() {
         let LatencySummary {
             p50,
             p95,
@@ -165,13 +171,74 @@ fn latency_summary(database: &DatabaseMeasured) -> String {
             min,
             max,
             count,
-        } = database.total.kinds.get(kind).latency.summary();
+        } = record.latency.summary();
+        if count == 0 && !kind.is_basic() {
+            continue;
+        }
         let name = kind.as_str();
         rows.add(format_args!(
             "{name},{count},{mean:.3},{min:.3},{p50:.3},{p95:.3},{p99:.3},{p999:.3},{max:.3}"
         ));
     }
     rows.0
+}
+
+/// By database, operation and step; the database and the operation `all` are sums.
+fn over_time(results: &Results) -> String {
+    let mut rows = Rows::new(
+        "database,operation,second,operations,failed,p50_ms,p95_ms,p99_ms,p999_ms,max_ms",
+    );
+    let mut add = |database: &str, operation: &str, steps: &[StepPoint]| {
+        for step in steps {
+            let [p50, p95, p99, p999, max] =
+                [step.p50, step.p95, step.p99, step.p999, step.max].map(optional);
+            rows.add(format_args!(
+                "{},{operation},{},{},{},{p50},{p95},{p99},{p999},{max}",
+                quoted(database),
+                step.second,
+                step.operations,
+                step.failed
+            ));
+        }
+    };
+    add("all", "all", &results.details.all.steps);
+    for (name, timeline) in &results.details.databases {
+        add(name, "all", &timeline.steps);
+        for (operation, steps) in &timeline.by_operation {
+            add(name, operation, steps);
+        }
+    }
+    rows.0
+}
+
+fn server_metrics(results: &Results) -> String {
+    let mut rows = Rows::new(
+        "second,server_cpu_seconds,server_resident_bytes,generator_cpu_seconds,\
+         generator_resident_bytes,memory_used_bytes,connections,workers_busy,requests",
+    );
+    for point in &results.details.server {
+        let count = |count: Option<u64>| count.map(|count| count.to_string()).unwrap_or_default();
+        rows.add(format_args!(
+            "{:.3},{},{},{},{},{},{},{},{}",
+            point.second,
+            optional(point.server_cpu_seconds),
+            count(point.server_resident_bytes),
+            optional(point.generator_cpu_seconds),
+            count(point.generator_resident_bytes),
+            count(point.memory_used_bytes),
+            count(point.connections),
+            count(point.workers_busy),
+            count(point.requests)
+        ));
+    }
+    rows.0
+}
+
+/// A number, or nothing where nothing was measured.
+fn optional(number: Option<f64>) -> String {
+    number
+        .map(|number| format!("{number:.3}"))
+        .unwrap_or_default()
 }
 
 /// A text as one field (RFC 4180).

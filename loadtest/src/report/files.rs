@@ -3,9 +3,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::csv;
-use super::json::{Results, output_path};
+use super::results::Results;
 use crate::config::Plan;
-use crate::run::Measured;
+use crate::judgement::Judged;
+use crate::measured::Measured;
 
 /// Why results are not in a file.
 #[derive(Debug, thiserror::Error)]
@@ -24,18 +25,46 @@ pub enum ReportError {
     Unencodable(#[from] serde_json::Error),
 }
 
+/// Makes sure that the files of results can be written, before a run that would be for nothing.
+///
+/// # Errors
+/// [`ReportError::Unwritable`].
+pub fn check_writable(plan: &Plan) -> Result<(), ReportError> {
+    let path = plan.results_path();
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let open = || {
+        fs::create_dir_all(folder)?;
+        // What is there stays until there is something to replace it.
+        let is_there = path.exists();
+        fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&path)?;
+        if is_there {
+            Ok(())
+        } else {
+            fs::remove_file(&path)
+        }
+    };
+    open().map_err(|cause| ReportError::Unwritable {
+        path: path.clone(),
+        cause,
+    })
+}
+
 /// Writes the file of results, and the CSV files where the plan asks for them. Answers the path of
 /// the file of results.
 ///
 /// # Errors
 /// [`ReportError`].
-pub fn write(plan: &Plan, measured: &Measured) -> Result<PathBuf, ReportError> {
-    let path = output_path(plan);
-    let mut text = serde_json::to_string_pretty(&Results::new(plan, measured))?;
+pub fn write(plan: &Plan, measured: &Measured, judged: &[Judged]) -> Result<PathBuf, ReportError> {
+    let path = plan.results_path();
+    let results = Results::new(plan, measured, judged);
+    let mut text = serde_json::to_string_pretty(&results)?;
     text.push('\n');
     put(&path, &text)?;
     if plan.csv {
-        for (name, text) in csv::files(plan, measured) {
+        for (name, text) in csv::files(plan, measured, &results) {
             put(&plan.output_dir.join(name), &text)?;
         }
     }

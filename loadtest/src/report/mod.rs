@@ -3,11 +3,11 @@
 mod calendar;
 mod csv;
 mod files;
-mod json;
 mod progress;
+mod results;
 mod table;
 
-pub use files::{ReportError, write};
-pub use json::Results;
+pub use files::{ReportError, check_writable, write};
 pub use progress::Progress;
+pub use results::{DatabaseResults, Details, GlobalResults, PhaseStats, Results, TestConfig};
 pub use table::{Table, headline};

@@ -3,52 +3,73 @@ use std::time::Duration;
 
 use docdb_client::{DatabaseStatistics, Distribution};
 
-use super::json::{per_second, phases};
+use super::results::{per_second, phases};
 use crate::config::Plan;
+use crate::judgement::Judged;
+use crate::measured::{Ending, Measured};
 use crate::operation::OperationKind;
 use crate::record::{KindRecord, StageRecord, Tally};
-use crate::run::{Ending, Measured};
+
+/// A generator that makes so many times what was measured is not the limit.
+const FAIR_HEADROOM: f64 = 3.0;
 
 /// What a run found out, in 80 columns.
 #[derive(Debug, Clone, Copy)]
 pub struct Table<'a> {
     plan: &'a Plan,
     measured: &'a Measured,
+    judged: &'a [Judged],
 }
 
-/// One line about what is going to be run.
+/// Lines about what is going to be run.
 #[must_use]
 pub fn headline(plan: &Plan) -> String {
-    let mix = plan.mix;
     let many = |count: usize, one: &str| {
         let plural = if count == 1 { "" } else { "s" };
         format!("{count} {one}{plural}")
     };
-    format!(
-        "{}, {}, {} B documents, mix {}/{}/{}/{}, {:?}, seed {}",
+    let mut text = format!(
+        "{}, {}, {} B documents, ids {}, {:?}, seed {}\n{}",
         many(plan.databases.len(), "database"),
         many(plan.workers(), "worker"),
-        plan.document_size,
-        mix.read,
-        mix.write,
-        mix.update,
-        mix.delete,
+        plan.sizes,
+        plan.keys,
         plan.duration,
-        plan.seed
-    )
+        plan.seed,
+        plan.mix
+    );
+    if plan.replay.is_some() {
+        text = format!(
+            "{}, {}, recorded operations",
+            many(plan.databases.len(), "database"),
+            many(plan.workers(), "worker")
+        );
+    }
+    if let Some(workload) = plan.workload {
+        text.push_str(&format!(" ({})", workload.name()));
+    }
+    text
 }
 
 impl<'a> Table<'a> {
     /// The table of a run.
     #[must_use]
-    pub const fn new(plan: &'a Plan, measured: &'a Measured) -> Self {
-        Self { plan, measured }
+    pub const fn new(plan: &'a Plan, measured: &'a Measured, judged: &'a [Judged]) -> Self {
+        Self {
+            plan,
+            measured,
+            judged,
+        }
     }
 }
 
 impl fmt::Display for Table<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { plan, measured } = self;
+        let Self {
+            plan,
+            measured,
+            judged,
+        } = self;
         let elapsed = measured.elapsed;
         writeln!(
             formatter,
@@ -69,7 +90,7 @@ impl fmt::Display for Table<'_> {
             row(
                 formatter,
                 "all",
-                &sum(&record),
+                &record.all(),
                 stage.end.saturating_sub(stage.start),
             )?;
         }
@@ -115,20 +136,93 @@ impl fmt::Display for Table<'_> {
                 server_figures(formatter, figures)?;
             }
         }
+        of_server(formatter, measured)?;
+        of_generator(formatter, measured, &total)?;
+        for judged in *judged {
+            writeln!(formatter, "{judged}")?;
+        }
+        verdict(formatter, measured)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+fn of_server(formatter: &mut fmt::Formatter<'_>, measured: &Measured) -> fmt::Result {
+    let server = &measured.server;
+    write!(
+        formatter,
+        "server {}, fsync {}",
+        server.server_version, server.fsync_mode
+    )?;
+    if let Some((processors, resident)) = measured.server_load() {
+        write!(
+            formatter,
+            ", {processors:.2} processors, {:.0} MB resident",
+            resident as f64 / 1e6
+        )?;
+    }
+    writeln!(formatter)?;
+    if !measured.kills.is_empty() {
+        let away = measured.kills.iter().map(|kill| kill.away).max();
         writeln!(
             formatter,
-            "server {}, fsync {}",
-            measured.server.server_version, measured.server.fsync_mode
+            "killed {} times, away {} ms at most",
+            measured.kills.len(),
+            away.unwrap_or_default().as_millis()
         )?;
-        match measured.ending {
-            Ending::Complete => Ok(()),
-            Ending::Stopped => writeln!(formatter, "stopped before the end: results are partial"),
-            Ending::Lost => writeln!(
-                formatter,
-                "{} workers lost the server: results are partial",
-                measured.lost_workers
-            ),
+    }
+    if let Some(verification) = &measured.verification {
+        writeln!(
+            formatter,
+            "{} documents read again: {} not as acknowledged, {} unread",
+            grouped(verification.documents),
+            grouped(verification.contradictions),
+            grouped(verification.unread)
+        )?;
+        for text in &verification.described {
+            writeln!(formatter, "  {text}")?;
         }
+    }
+    Ok(())
+}
+
+fn of_generator(
+    formatter: &mut fmt::Formatter<'_>,
+    measured: &Measured,
+    total: &StageRecord,
+) -> fmt::Result {
+    if let (Some(ceiling), Some(headroom)) = (measured.ceiling, measured.headroom()) {
+        let hint = if headroom < FAIR_HEADROOM {
+            ": the generator may be the limit"
+        } else {
+            ""
+        };
+        writeln!(
+            formatter,
+            "the generator alone: {} per second, {headroom:.1} times this{hint}",
+            grouped(rounded(ceiling))
+        )?;
+    }
+    let lateness = total.lateness.summary();
+    if lateness.count > 0 {
+        writeln!(
+            formatter,
+            "the generator was late by, ms: p50 {}, p99 {}, max {}",
+            millis(lateness.p50),
+            millis(lateness.p99),
+            millis(lateness.max)
+        )?;
+    }
+    Ok(())
+}
+
+fn verdict(formatter: &mut fmt::Formatter<'_>, measured: &Measured) -> fmt::Result {
+    for failure in measured.failures() {
+        writeln!(formatter, "FAILED: {failure}")?;
+    }
+    if measured.ending == Ending::Complete {
+        Ok(())
+    } else {
+        writeln!(formatter, "results are partial")
     }
 }
 
@@ -137,21 +231,22 @@ fn rows(
     record: &StageRecord,
     elapsed: Duration,
 ) -> fmt::Result {
-    for kind in OperationKind::ALL {
-        row(formatter, kind.as_str(), record.kinds.get(kind), elapsed)?;
+    for (kind, record) in record.kinds.iter() {
+        let tally = &record.tally;
+        let is_any = tally.operations() + tally.uncounted() + tally.interrupted > 0;
+        if kind.is_basic() || is_any {
+            row(formatter, label(kind), record, elapsed)?;
+        }
     }
-    row(formatter, "all", &sum(record), elapsed)
+    row(formatter, "all", &record.all(), elapsed)
 }
 
-/// All kinds as one.
-fn sum(record: &StageRecord) -> KindRecord {
-    let mut sum = StageRecord::default();
-    for kind in OperationKind::ALL {
-        let mut one = StageRecord::default();
-        one.kinds.read = record.kinds.get(kind).clone();
-        sum.merge(&one);
+/// At most six characters.
+const fn label(kind: OperationKind) -> &'static str {
+    match kind {
+        OperationKind::Transaction => "txn",
+        kind => kind.as_str(),
     }
-    sum.kinds.read
 }
 
 fn row(
@@ -179,12 +274,18 @@ fn row(
 }
 
 fn failures(formatter: &mut fmt::Formatter<'_>, total: &StageRecord) -> fmt::Result {
-    let all = sum(total).tally;
+    let all = total.all().tally;
     for (code, count) in &all.errors {
         writeln!(formatter, "{} errors {}", grouped(*count), code.as_str())?;
     }
     if all.refused > 0 {
         writeln!(formatter, "{} refused: QueueFull", grouped(all.refused))?;
+    }
+    if all.interrupted > 0 {
+        writeln!(formatter, "{} cut off by a kill", grouped(all.interrupted))?;
+    }
+    if all.unanswered > 0 {
+        writeln!(formatter, "{} NEVER ANSWERED", grouped(all.unanswered))?;
     }
     if all.wrong > 0 {
         writeln!(formatter, "{} WRONG ANSWERS", grouped(all.wrong))?;

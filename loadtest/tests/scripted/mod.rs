@@ -1,5 +1,7 @@
 //! A server that says what a test wants it to say.
 
+#![allow(dead_code, reason = "each test uses a part of it")]
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,7 +34,11 @@ type Each = Box<dyn Fn(&Operation) -> Answer + Send + Sync>;
 pub(crate) struct Script {
     each: Each,
     stall: Mutex<Option<Duration>>,
+    delay: Duration,
     reversed: bool,
+    swapped: bool,
+    /// Requests until one is not answered.
+    lost: AtomicUsize,
     /// Requests until it goes away.
     left: AtomicUsize,
     gone: AtomicBool,
@@ -43,7 +49,10 @@ impl Script {
         Self {
             each: Box::new(each),
             stall: Mutex::new(None),
+            delay: Duration::ZERO,
             reversed: false,
+            swapped: false,
+            lost: AtomicUsize::new(0),
             left: AtomicUsize::new(usize::MAX),
             gone: AtomicBool::new(false),
         }
@@ -53,39 +62,35 @@ impl Script {
     pub(crate) fn store(
         read: impl Fn(DocumentId, &[u8]) -> Vec<u8> + Send + Sync + 'static,
     ) -> Self {
-        let documents = Mutex::new(HashMap::<DocumentId, Bytes>::new());
+        let store = Mutex::new(Store::default());
         Self::each(move |operation| {
-            let mut documents = documents.lock();
-            let id = operation.action.id().unwrap();
-            let live = documents.contains_key(&id);
-            if live == matches!(operation.action, Action::Create { .. }) {
-                return Answer::Result(Err(refusal(operation)));
-            }
-            let (change, document) = match &operation.action {
-                Action::Create { document, .. } => {
-                    documents.insert(id, document.clone().into_bytes());
-                    (Change::Created, None)
-                }
-                Action::Update { document, .. } => {
-                    documents.insert(id, document.clone().into_bytes());
-                    (Change::Replaced, None)
-                }
-                Action::Delete { .. } => {
-                    documents.remove(&id);
-                    (Change::Deleted, None)
-                }
-                _ => (
-                    Change::Read,
-                    documents.get(&id).map(|text| read(id, text).into()),
-                ),
-            };
-            Answer::Result(Ok(Outcome {
-                id,
-                version: TransactionId::new(1),
-                change,
-                document,
+            Answer::Result(store.lock().apply(operation).map(|mut outcome| {
+                let document = outcome.document.take();
+                outcome.document = document.map(|text| read(outcome.id, &text).into());
+                outcome
             }))
         })
+    }
+
+    /// Waits so long before each answer.
+    pub(crate) fn delaying(self, delay: Duration) -> Self {
+        Self { delay, ..self }
+    }
+
+    /// Never answers the request of this number, counted from 1.
+    pub(crate) fn losing_answer(self, number: usize) -> Self {
+        Self {
+            lost: AtomicUsize::new(number),
+            ..self
+        }
+    }
+
+    /// Gives two requests each other's results, where two have come.
+    pub(crate) fn swapping_answers(self) -> Self {
+        Self {
+            swapped: true,
+            ..self.out_of_order()
+        }
     }
 
     /// Takes so long for one answer.
@@ -144,11 +149,10 @@ impl Script {
     async fn serve(self: Arc<Self>, stream: UnixStream) {
         let mut frames = Framed::new(stream, ServerCodec::new(Limits::DEFAULT));
         while let Some(Ok(Ok(request))) = frames.next().await {
-            if matches!(request.command, Command::Execute(_)) {
+            let is_execute = matches!(request.command, Command::Execute(_));
+            if is_execute {
                 let stall = self.stall.lock().take();
-                if let Some(stall) = stall {
-                    tokio::time::sleep(stall).await;
-                }
+                tokio::time::sleep(stall.unwrap_or_default() + self.delay).await;
                 if self.left.fetch_sub(1, Ordering::Relaxed) <= 1 {
                     self.gone.store(true, Ordering::Relaxed);
                 }
@@ -156,7 +160,10 @@ impl Script {
             if self.gone.load(Ordering::Relaxed) {
                 return;
             }
-            let response = self.answer(&request);
+            let mut response = self.answer(&request);
+            if is_execute && self.lost.fetch_sub(1, Ordering::Relaxed) == 1 {
+                continue;
+            }
             let second = if self.reversed {
                 let next = tokio::time::timeout(Duration::from_millis(1), frames.next()).await;
                 next.ok().flatten()
@@ -164,13 +171,68 @@ impl Script {
                 None
             };
             if let Some(Ok(Ok(second))) = second {
-                let second = self.answer(&second);
+                let mut second = self.answer(&second);
+                if self.swapped {
+                    std::mem::swap(&mut response.id, &mut second.id);
+                }
                 frames.feed(second).await.unwrap();
             }
             if frames.send(response).await.is_err() {
                 return;
             }
         }
+    }
+}
+
+/// Documents in memory, with their versions.
+#[derive(Default)]
+pub(crate) struct Store {
+    documents: HashMap<DocumentId, (u64, Bytes)>,
+    version: u64,
+}
+
+impl Store {
+    /// Does what a server does with a create, a read, an update or a delete.
+    pub(crate) fn apply(&mut self, operation: &Operation) -> Result<Outcome, Error> {
+        let id = operation.action.id().unwrap();
+        let live = self.documents.contains_key(&id);
+        if live == matches!(operation.action, Action::Create { .. }) {
+            return Err(refusal(operation));
+        }
+        self.version += 1;
+        let mut version = self.version;
+        let (change, document) = match &operation.action {
+            Action::Create { document, .. } => {
+                let text = document.clone().into_bytes();
+                self.documents.insert(id, (version, text));
+                (Change::Created, None)
+            }
+            Action::Update { document, .. } => {
+                let text = document.clone().into_bytes();
+                self.documents.insert(id, (version, text));
+                (Change::Replaced, None)
+            }
+            Action::Delete { .. } => {
+                self.documents.remove(&id);
+                (Change::Deleted, None)
+            }
+            _ => {
+                let (stored, text) = self.documents[&id].clone();
+                version = stored;
+                (Change::Read, Some(text))
+            }
+        };
+        Ok(Outcome {
+            id,
+            version: TransactionId::new(version),
+            change,
+            document,
+        })
+    }
+
+    /// Loses a document.
+    pub(crate) fn forget(&mut self, id: DocumentId) {
+        self.documents.remove(&id);
     }
 }
 

@@ -1,0 +1,98 @@
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+
+use docdb_client::{
+    ClientOptions, Command, Connection, CreateMode, CursorId, Endpoint, Execute, Reply, RequestId,
+    Response, ScanRequest,
+};
+use docdb_types::{
+    Action, Code, CollectionName, DatabaseId, DatabaseName, DocumentId, Error, Operation,
+};
+
+/// One connection to one database of the server under load: everything that a worker knows about
+/// what it speaks to. Another kind of server is another link.
+#[derive(Debug)]
+pub(crate) struct Link {
+    connection: Connection,
+    database: DatabaseId,
+}
+
+impl Link {
+    /// Connects and opens the database, which creates it when it is missing.
+    pub(crate) async fn connect(
+        endpoint: &Endpoint,
+        database: &DatabaseName,
+    ) -> Result<Self, Error> {
+        let options = ClientOptions {
+            name: env!("CARGO_PKG_NAME").to_owned(),
+            ..ClientOptions::default()
+        };
+        let mut connection = Connection::connect(endpoint, &options).await?;
+        let open = Command::OpenDatabase {
+            name: database.clone(),
+            create: CreateMode::IfMissing,
+        };
+        match connection.call(open).await? {
+            Reply::DatabaseOpened(opened) => Ok(Self {
+                connection,
+                database: opened.id,
+            }),
+            _ => Err(Error::new(
+                Code::Network,
+                "the answer to opening a database is none",
+            )),
+        }
+    }
+
+    /// Queues operations, run in order; atomic ones all or none.
+    pub(crate) fn execute(
+        &mut self,
+        atomic: bool,
+        actions: impl IntoIterator<Item = Action>,
+    ) -> Result<RequestId, Error> {
+        let operations = actions.into_iter().map(|action| Operation {
+            collection: CollectionName::DEFAULT,
+            action,
+        });
+        let execute = Execute::new(self.database, atomic, operations.collect());
+        self.connection.send(Command::Execute(execute))
+    }
+
+    /// Queues a scan of up to `limit` documents.
+    pub(crate) fn scan(&mut self, from: DocumentId, limit: u32) -> Result<RequestId, Error> {
+        self.connection.send(Command::Scan(ScanRequest {
+            database: self.database,
+            collection: CollectionName::DEFAULT,
+            from: Some(from),
+            limit,
+            max_bytes: 0,
+            cursor: None,
+        }))
+    }
+
+    /// Queues the end of a scan that has more.
+    pub(crate) fn close_cursor(&mut self, cursor: CursorId) -> Result<RequestId, Error> {
+        self.connection.send(Command::CloseCursor { cursor })
+    }
+
+    /// Writes all that is queued.
+    pub(crate) async fn flush(&mut self) -> Result<(), Error> {
+        self.connection.flush().await
+    }
+
+    /// Waits for the next answer. Safe to give up and call again.
+    pub(crate) async fn receive(&mut self) -> Result<Response, Error> {
+        self.connection.receive().await
+    }
+
+    /// An answer that has arrived already, if there is one.
+    pub(crate) async fn received(&mut self) -> Option<Result<Response, Error>> {
+        let mut receiving = pin!(self.connection.receive());
+        poll_fn(|context| match receiving.as_mut().poll(context) {
+            Poll::Ready(response) => Poll::Ready(Some(response)),
+            Poll::Pending => Poll::Ready(None),
+        })
+        .await
+    }
+}
