@@ -10,6 +10,8 @@ pub(crate) struct Counters {
     pub(crate) bytes_in: Count,
     pub(crate) bytes_out: Count,
     pub(crate) cursors: Count,
+    /// Bytes of the buffers that have grown beyond the ordinary.
+    pub(crate) wire_bytes: Count,
 }
 
 /// A figure that many threads change. It orders nothing.

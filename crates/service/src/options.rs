@@ -25,8 +25,8 @@ pub struct ServiceOptions {
     pub max_frame_bytes: Option<usize>,
     /// Requests of one connection that may be under way, 1 and up. The rest is not read yet.
     pub max_requests_in_flight: usize,
-    /// Bytes that requests and answers of all connections may take together. A large frame that
-    /// would pass it is refused with `MemoryLimit`.
+    /// Bytes that requests and answers on their way may take together, over all connections. When
+    /// they do, a large frame is answered `MemoryLimit` and its connection closes.
     pub wire_memory_bytes: usize,
     /// Scans of one connection that may be left open between two pages, 1 and up; the one that lay
     /// unused for longest makes room.

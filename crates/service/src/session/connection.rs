@@ -58,6 +58,7 @@ pub(crate) struct Session<S> {
     reading: Reading,
     timing: Timing,
     counted_cursors: usize,
+    counted_bytes: usize,
 }
 
 /// Whether further bytes are read.
@@ -100,6 +101,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             reading: Reading::On,
             timing: Timing::default(),
             counted_cursors: 0,
+            counted_bytes: 0,
             shared,
         };
         if phase > Phase::Serving {
@@ -221,6 +223,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
         has_progress |= self.write(context)?;
         has_progress |= self.read(context)?;
+        self.count_bytes();
         if has_progress || self.is_over() {
             return Poll::Ready(Ok(()));
         }
@@ -329,6 +332,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if !self.has_room() {
             return Ok(false);
         }
+        if self.input.len() > KEPT_BUFFER_BYTES && self.is_memory_used_up() {
+            let reason = "requests and answers on their way use the memory there is for them";
+            self.respond(None, Err(Error::new(Code::MemoryLimit, reason)));
+            self.stop_reading();
+            return Ok(true);
+        }
         if self.input.capacity() - self.input.len() < READ_BYTES / 4 {
             self.input.reserve(READ_BYTES);
         }
@@ -351,6 +360,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
+    /// Counts the bytes of large buffers; those of ordinary ones are bounded by the connections.
+    fn count_bytes(&mut self) {
+        let capacities = [self.input.capacity(), self.output.capacity()];
+        let large = capacities
+            .into_iter()
+            .filter(|capacity| *capacity > KEPT_BUFFER_BYTES)
+            .sum();
+        if large != self.counted_bytes {
+            let counter = &self.shared.counters.wire_bytes;
+            counter.add(large);
+            counter.subtract(std::mem::replace(&mut self.counted_bytes, large));
+        }
+    }
+
+    fn is_memory_used_up(&self) -> bool {
+        let allowed = self.shared.options.wire_memory_bytes as u64;
+        self.shared.counters.wire_bytes.get() > allowed
+    }
+
     /// Gives back what a few large frames have left behind.
     fn shrink(&mut self) {
         for buffer in [&mut self.input, &mut self.output] {
@@ -369,6 +397,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
 impl<S> Drop for Session<S> {
     fn drop(&mut self) {
-        self.shared.counters.cursors.subtract(self.counted_cursors);
+        let counters = &self.shared.counters;
+        counters.cursors.subtract(self.counted_cursors);
+        counters.wire_bytes.subtract(self.counted_bytes);
     }
 }

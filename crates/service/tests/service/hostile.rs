@@ -531,3 +531,50 @@ async fn a_connection_cut_in_the_middle_of_writes_leaves_none_of_them_half_done(
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn large_frames_that_are_never_finished_share_the_memory_there_is_for_them() {
+    let megabyte = 1024 * 1024;
+    let harness = Harness::start_with(|options| options.wire_memory_bytes = 8 * megabyte).await;
+    let mut bystander = Bystander::of(&harness).await;
+    let announced = 16 * 1024 * 1024_u32;
+    let begun = [&announced.to_le_bytes()[..], &vec![0x12; 2 * megabyte]].concat();
+    let mut clients = Vec::new();
+    for _ in 0..20 {
+        let (mut stream, bytes) = (connect(&harness).await, begun.clone());
+        clients.push(tokio::spawn(async move {
+            tell(&mut stream, &bytes, usize::MAX).await
+        }));
+    }
+    // A buffer of two megabytes is counted with its room to grow.
+    let since = Instant::now();
+    while clients.iter().filter(|client| client.is_finished()).count() < 14 {
+        assert!(since.elapsed() < super::harness::PATIENCE, "all are kept");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let mut told_why = 0;
+    for client in clients {
+        if !client.is_finished() {
+            client.abort();
+            continue;
+        }
+        let told = client.await.unwrap();
+        assert!(told.has_ended);
+        for answer in told.answers {
+            assert_eq!(answer.id, None);
+            assert_eq!(answer.result.unwrap_err().code(), Code::MemoryLimit);
+            told_why += 1;
+        }
+    }
+    assert!(told_why > 0);
+    bystander.notices_nothing().await;
+
+    let (mut client, db) = harness.client_of("a").await;
+    let begun = Instant::now();
+    while harness.service.connections() > 2 {
+        assert!(begun.elapsed() < super::harness::PATIENCE, "still there");
+        tokio::task::yield_now().await;
+    }
+    let large = create(1, &string_of(3 * megabyte));
+    client.one(db, large).await.unwrap();
+}
