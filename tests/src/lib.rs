@@ -11,11 +11,14 @@
     reason = "in a test, a failing assumption is a failing test"
 )]
 
+pub mod images;
 pub mod oracle;
 mod process;
 mod random;
 mod resources;
+mod settings;
 pub mod simulation;
 
 pub use process::{ServerProcess, binary};
 pub use random::Random;
+pub use settings::{number_from, range_from};

@@ -4,15 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use docdb_tests::simulation::{Plan, run, shrink};
+use docdb_tests::{number_from, range_from};
 
 fn seeds() -> std::ops::Range<u64> {
-    let text = std::env::var("DOCDB_SEEDS").unwrap_or_else(|_| "0..300".to_owned());
-    let (from, to) = text.split_once("..").expect("FROM..TO");
-    from.parse().expect("a number")..to.parse().expect("a number")
+    range_from("DOCDB_SEEDS", 0..300)
 }
 
 fn steps() -> usize {
-    std::env::var("DOCDB_STEPS").map_or(250, |text| text.parse().expect("a number"))
+    usize::try_from(number_from("DOCDB_STEPS", 250)).unwrap()
 }
 
 #[test]

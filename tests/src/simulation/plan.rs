@@ -155,6 +155,63 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// A history on a healthy disk that comes past everything: for faults put in by hand.
+    #[must_use]
+    pub fn healthy(seed: u64, steps: usize) -> Self {
+        let mut random = Random::new(seed);
+        let swarm = Swarm {
+            keys: 12,
+            filler: 900,
+            collections: true,
+            together: true,
+            conditional: true,
+            snapshots: true,
+            checkpoints: true,
+            drops: true,
+            restarts: true,
+            cuts: false,
+            faults: Vec::new(),
+            room: false,
+            patience: 1,
+        };
+        let mut drawn = vec![Step::Open(0), Step::Open(1), Step::Open(2)];
+        drawn.extend((0..steps).map(|_| swarm.step(&mut random)));
+        Self {
+            seed,
+            options: EngineOptions {
+                segment_bytes: EngineOptions::MIN_SEGMENT_BYTES,
+                keep_segments: 0,
+                preallocate_bytes: 1024,
+                checkpoint_bytes: 6 * 1024,
+                housekeeping: Housekeeping::Manual,
+                ..EngineOptions::in_directory("/data")
+            },
+            steps: drawn,
+            lies: false,
+        }
+    }
+
+    /// The same history with one fault: at the call with this number, counted from the start of the
+    /// engine, or from that call on.
+    #[must_use]
+    pub fn with_fault(&self, call: u64, kind: FaultKind, persistence: Persistence) -> Self {
+        let mut plan = self.clone();
+        plan.steps.insert(
+            0,
+            Step::Fault {
+                ahead: call,
+                fault: Fault {
+                    on: FaultOn::Operation(0),
+                    kind,
+                    persistence,
+                },
+            },
+        );
+        plan
+    }
+}
+
 fn options(random: &mut Random) -> EngineOptions {
     let fsync = random.one_of(&[
         FsyncMode::Group,

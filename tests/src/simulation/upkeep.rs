@@ -1,6 +1,6 @@
 //! What happens to simulated databases beside requests, and how their process ends.
 
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 
 use docdb_engine::{Condition, Engine, OpenMode};
 use docdb_types::{Code, Effect, FsyncMode};
@@ -67,9 +67,8 @@ impl World<'_> {
                         tenant.is_gone();
                         tenant.oracle.weak = !self.plan.options.fsync.acknowledges_durable();
                         tenant.exists = Exists::Yes;
-                        tenant.known = Arc::downgrade(&opened.database);
                         tenant.wounded = self.trouble;
-                        Ok(())
+                        self.met(number, &opened.database).map(drop)
                     }
                     (_, false) => self.met(number, &opened.database).map(drop),
                 }

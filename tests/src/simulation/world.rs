@@ -174,8 +174,10 @@ impl<'a> World<'a> {
             }
             Step::Fault { ahead, fault } => {
                 let mut fault = fault.clone();
-                if let FaultOn::Mutation(at) = &mut fault.on {
-                    *at = self.sim.mutations() + ahead;
+                match &mut fault.on {
+                    FaultOn::Mutation(at) => *at = self.sim.mutations() + ahead,
+                    FaultOn::Operation(at) => *at = self.sim.operations() + ahead,
+                    FaultOn::Call { .. } => {}
                 }
                 self.sim.fail(fault);
                 self.in_trouble();
