@@ -58,9 +58,10 @@ pub use database::{
     Submitted,
 };
 pub use docdb_vfs::Host;
+pub use docdb_wal::Histogram;
 pub use options::{DatabaseOptions, EngineOptions, Housekeeping, InvalidOption};
 pub use pool::{
     DatabaseInfo, DatabaseStatus, Engine, EngineStatistics, MemoryBudget, MemoryShare, OpenMode,
-    Opened,
+    Opened, WorkDone,
 };
 pub use transaction::{Isolation, Transaction, TransactionLimits, TransactionStatistics};

@@ -16,6 +16,24 @@ pub struct Histogram {
 }
 
 impl Histogram {
+    /// Counts a value.
+    pub fn record(&mut self, value: u64) {
+        if let Some(count) = self.buckets.get_mut(bucket(value)) {
+            *count += 1;
+        }
+        self.sum = self.sum.saturating_add(value);
+        self.max = self.max.max(value);
+    }
+
+    /// Counts everything that another one has counted.
+    pub fn merge(&mut self, other: &Self) {
+        for (count, more) in self.buckets.iter_mut().zip(other.buckets) {
+            *count += more;
+        }
+        self.sum = self.sum.saturating_add(other.sum);
+        self.max = self.max.max(other.max);
+    }
+
     /// How many values were counted.
     #[must_use]
     pub fn count(&self) -> u64 {
@@ -58,6 +76,12 @@ impl Histogram {
     }
 }
 
+/// The bucket of a value.
+fn bucket(value: u64) -> usize {
+    let bits = (u64::BITS - value.leading_zeros()) as usize;
+    bits.min(BUCKETS - 1)
+}
+
 fn upper_bound(bucket: usize) -> u64 {
     match u32::try_from(bucket) {
         Ok(bits) if bucket + 1 < BUCKETS => (1 << bits) - 1,
@@ -75,8 +99,7 @@ pub(crate) struct Distribution {
 
 impl Distribution {
     pub(crate) fn record(&self, value: u64) {
-        let bucket = (u64::BITS - value.leading_zeros()) as usize;
-        if let Some(bucket) = self.buckets.get(bucket.min(BUCKETS - 1)) {
+        if let Some(bucket) = self.buckets.get(bucket(value)) {
             bucket.fetch_add(1, Ordering::Relaxed);
         }
         self.sum.fetch_add(value, Ordering::Relaxed);
@@ -186,6 +209,21 @@ mod tests {
         assert_eq!(histogram.count(), 1000);
         assert_eq!(histogram.sum(), values.iter().sum());
         assert_eq!(histogram.max(), *values.last().unwrap());
+    }
+
+    #[test]
+    fn what_is_merged_is_as_if_counted_in_one_place() {
+        let values = [0, 1, 7, 8, 1 << 40, u64::MAX / 4];
+        let (mut all, mut odd, mut even) = <(Histogram, Histogram, Histogram)>::default();
+        let concurrent = Distribution::default();
+        for (index, value) in values.into_iter().enumerate() {
+            all.record(value);
+            concurrent.record(value);
+            if index % 2 == 0 { &mut even } else { &mut odd }.record(value);
+        }
+        even.merge(&odd);
+        assert_eq!(even, all);
+        assert_eq!(concurrent.snapshot(), all);
     }
 
     #[test]

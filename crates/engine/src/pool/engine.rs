@@ -16,6 +16,7 @@ use super::opening::OpenMode;
 use super::roster::Pool;
 use super::slot::State;
 use super::statistics::{DatabaseInfo, DatabaseStatus, EngineStatistics};
+use super::totals::WorkDone;
 use super::upkeep::Upkeep;
 use crate::catalog::Catalog;
 use crate::database::LogicalDb;
@@ -221,6 +222,13 @@ impl Engine {
             failed_tasks: counters.task_failures.load(Ordering::Relaxed),
             uptime: self.now().saturating_sub(self.started),
         }
+    }
+
+    /// What all databases have done since the start, those that are closed or dropped by now among
+    /// them: no figure of it ever goes back.
+    #[must_use]
+    pub fn work_done(&self) -> WorkDone {
+        self.pool.databases.totals().work_done()
     }
 
     /// Does everything that is due beside requests, and returns in what time the next task will be.

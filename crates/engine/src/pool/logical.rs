@@ -11,6 +11,7 @@ use docdb_wal::Lsn;
 use super::databases::{Databases, Leftovers};
 use super::memory::MemoryBudget;
 use super::signals::Signals;
+use super::totals::Totals;
 use crate::catalog::Identity;
 use crate::database::LogicalDb;
 use crate::options::DatabaseOptions;
@@ -22,19 +23,22 @@ pub(crate) struct LogicalDatabases {
     host: Host,
     options: DatabaseOptions,
     budget: Arc<MemoryBudget>,
+    totals: Totals,
 }
 
 impl LogicalDatabases {
-    pub(crate) const fn new(
-        host: Host,
-        options: DatabaseOptions,
-        budget: Arc<MemoryBudget>,
-    ) -> Self {
+    pub(crate) fn new(host: Host, options: DatabaseOptions, budget: Arc<MemoryBudget>) -> Self {
         Self {
             host,
             options,
             budget,
+            totals: Totals::default(),
         }
+    }
+
+    /// What all databases have done, those that are closed by now among them.
+    pub(crate) const fn totals(&self) -> &Totals {
+        &self.totals
     }
 
     /// The files of a database in a directory.
@@ -164,13 +168,15 @@ impl Databases for LogicalDatabases {
     }
 
     fn open(&self, identity: &Identity, signals: Signals) -> Result<Arc<LogicalDb>, Error> {
-        LogicalDb::open(
+        let database = LogicalDb::open(
             &self.host,
             self.options.clone(),
             identity.clone(),
             self.budget.share(),
             signals,
-        )
+        )?;
+        self.totals.opened(&database);
+        Ok(database)
     }
 
     fn signals(database: &LogicalDb) -> &Signals {
@@ -182,11 +188,14 @@ impl Databases for LogicalDatabases {
     }
 
     fn close(&self, database: &LogicalDb) -> Result<(), Error> {
-        database.close()
+        let closed = database.close();
+        self.totals.closed(database);
+        closed
     }
 
     fn abandon(&self, database: &LogicalDb) {
         database.abandon();
+        self.totals.closed(database);
     }
 
     fn sync(&self, database: &LogicalDb) -> Result<(), Error> {

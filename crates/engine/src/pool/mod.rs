@@ -21,6 +21,7 @@ mod slot;
 mod statistics;
 #[cfg(test)]
 mod tests;
+mod totals;
 mod upkeep;
 
 pub use engine::{Engine, Opened};
@@ -28,3 +29,4 @@ pub use memory::{MemoryBudget, MemoryShare};
 pub use opening::OpenMode;
 pub(crate) use signals::Signals;
 pub use statistics::{DatabaseInfo, DatabaseStatus, EngineStatistics};
+pub use totals::WorkDone;
