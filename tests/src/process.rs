@@ -98,7 +98,7 @@ impl ServerProcess {
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn terminate(mut self) -> io::Result<ExitStatus> {
+    pub fn terminate(self) -> io::Result<ExitStatus> {
         let status = Command::new("kill")
             .arg("-TERM")
             .arg(self.pid().to_string())
@@ -106,6 +106,14 @@ impl ServerProcess {
         if !status.success() {
             return Err(io::Error::other("the signal was not sent"));
         }
+        self.wait()
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn wait(mut self) -> io::Result<ExitStatus> {
         self.child.wait()
     }
 }

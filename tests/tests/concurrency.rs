@@ -111,28 +111,31 @@ fn beside_eight_writers_a_close_and_a_drop_are_done_and_everybody_is_answered() 
 
 #[test]
 fn a_signal_beside_eight_writers_ends_the_server_in_time_and_everybody_is_answered() {
-    let directory = tempfile::tempdir().unwrap();
-    let server = ServerProcess::start(directory.path(), &[]).unwrap();
-    let runtime = runtime();
-    let acknowledged = Arc::new(AtomicU64::new(0));
-    let writers = runtime.block_on(writers(server.socket(), &acknowledged));
-    let begun = Instant::now();
-    assert!(server.terminate().unwrap().success());
-    assert!(begun.elapsed() < Duration::from_secs(2), "{begun:?}");
-    runtime.block_on(async {
-        for writer in writers {
-            let refused = writer.await.unwrap();
-            let expected = [Code::PoolStopped, Code::Network];
-            assert!(expected.contains(&refused.code()), "{refused}");
-            assert_eq!(refused.effect(), Effect::NotApplied, "{refused}");
-        }
-    });
-    let server = ServerProcess::start(directory.path(), &[]).unwrap();
-    runtime.block_on(async {
-        let database = open(server.socket(), "a").await;
-        let found = database.count(&CollectionName::DEFAULT).await.unwrap();
-        assert_eq!(found, acknowledged.load(Ordering::Relaxed));
-    });
+    for name in ["-TERM", "-INT"] {
+        let directory = tempfile::tempdir().unwrap();
+        let server = ServerProcess::start(directory.path(), &[]).unwrap();
+        let runtime = runtime();
+        let acknowledged = Arc::new(AtomicU64::new(0));
+        let writers = runtime.block_on(writers(server.socket(), &acknowledged));
+        let begun = Instant::now();
+        signal(&server, name);
+        assert_eq!(server.wait().unwrap().code(), Some(0), "{name}");
+        assert!(begun.elapsed() < Duration::from_secs(2), "{begun:?}");
+        runtime.block_on(async {
+            for writer in writers {
+                let refused = writer.await.unwrap();
+                let expected = [Code::PoolStopped, Code::Network];
+                assert!(expected.contains(&refused.code()), "{refused}");
+                assert_eq!(refused.effect(), Effect::NotApplied, "{refused}");
+            }
+        });
+        let server = ServerProcess::start(directory.path(), &[]).unwrap();
+        runtime.block_on(async {
+            let database = open(server.socket(), "a").await;
+            let found = database.count(&CollectionName::DEFAULT).await.unwrap();
+            assert_eq!(found, acknowledged.load(Ordering::Relaxed));
+        });
+    }
 }
 
 #[test]

@@ -311,3 +311,38 @@ fn a_start_on_a_full_disk_is_refused_with_a_reason_and_leaves_nothing_half_done(
     runtime().block_on(async { check(&open(&disk.socket()).await, 0, "").await });
     assert_eq!(terminate(server), 0);
 }
+
+#[test]
+fn a_limit_on_the_size_of_files_refuses_a_write_and_does_not_end_the_server() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("socket");
+    let child = Command::new("prlimit")
+        .arg("--fsize=4000000")
+        .arg(binary("docdb-server").unwrap())
+        .args(["--log-level", "error", "--data-dir"])
+        .arg(directory.path().join("data"))
+        .arg("--socket")
+        .arg(&socket)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut server = Ended(child);
+    assert!(matches!(wait_for_start(&mut server), Start::Serves));
+    runtime().block_on(async {
+        let database = open(&socket).await;
+        let mut live = 0;
+        let refused = loop {
+            match upsert(&database, live + 1, "first").await {
+                Ok(()) => live += 1,
+                Err(error) => break error,
+            }
+            assert!(live < 1000, "no limit");
+        };
+        assert_eq!(refused.code(), Code::DiskFull, "{refused}");
+        assert_eq!(refused.effect(), Effect::NotApplied, "{refused}");
+        check(&database, live, "first").await;
+    });
+    assert_eq!(server.0.try_wait().unwrap(), None, "it goes on");
+}

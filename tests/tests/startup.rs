@@ -261,7 +261,6 @@ fn a_socket_path_that_is_something_else_is_left_alone() {
     std::os::unix::fs::symlink("nowhere", place.path("dangling")).unwrap();
     let made = Command::new("mkfifo").arg(place.path("pipe")).status();
     assert!(made.unwrap().success());
-    let long = "x".repeat(200);
     for (path, reason) in [
         ("folder", "directory"),
         ("empty", "directory"),
@@ -272,7 +271,6 @@ fn a_socket_path_that_is_something_else_is_left_alone() {
         ("missing/socket", "missing/socket"),
         ("folder/below/file/socket", "file/socket"),
         ("/proc/docdb.sock", "/proc/docdb.sock"),
-        (&long, &long),
     ] {
         place.refuses(&mut place.start("data", "wal", path), &[path, reason]);
     }
@@ -312,6 +310,7 @@ fn wrong_usage_exits_with_2_and_touches_nothing() {
         &["--log-level", "loud"],
         &["--log-format", "xml"],
         &["--socket"],
+        &["--socket", &"x".repeat(200)],
         &["surplus"],
         &["--data-dir", ""],
         &["--wal-dir", ""],
@@ -324,7 +323,11 @@ fn wrong_usage_exits_with_2_and_touches_nothing() {
                 .current_dir(place.directory.path()),
         );
         assert_eq!(status, 2, "{arguments:?}: {text}");
-        assert!(text.starts_with("error: "), "{arguments:?}: {text}");
+        let begins = ["error: ", "docdb-server: "];
+        assert!(
+            begins.iter().any(|begin| text.starts_with(begin)),
+            "{arguments:?}: {text}"
+        );
         assert!(content(place.directory.path()).is_empty(), "{arguments:?}");
     }
     let mut command = Command::new(binary("docdb-server").unwrap());
@@ -332,4 +335,35 @@ fn wrong_usage_exits_with_2_and_touches_nothing() {
     let (status, text) = outcome(command.env("DOCDB_FSYNC_INTERVAL", "soon"));
     assert_eq!(status, 2, "{text}");
     assert!(content(place.directory.path()).is_empty());
+}
+
+#[test]
+fn without_any_flag_a_server_works_in_the_directory_it_is_started_in() {
+    let place = Place::new();
+    let mut command = Command::new(binary("docdb-server").unwrap());
+    let child = command
+        .current_dir(place.directory.path())
+        .env_remove("DOCDB_DATA_DIR")
+        .env_remove("DOCDB_WAL_DIR")
+        // The default would be shared with whatever else runs on the machine.
+        .env("DOCDB_SOCKET", place.path("socket"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut child = Ended(child);
+    let mut ready = String::new();
+    let mut output = std::io::BufReader::new(child.0.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut output, &mut ready).unwrap();
+    assert!(ready.contains("fsync=group"), "{ready}");
+    runtime().block_on(async { write(&open(&place.path("socket")).await, "1").await });
+    let files = content(place.directory.path());
+    let has = |part: &str| {
+        let begin = place.path(part);
+        files
+            .keys()
+            .any(|path| path.starts_with(&begin) && path.is_file())
+    };
+    assert!(has("data") && has("data/wal"), "{files:?}");
 }

@@ -5,6 +5,9 @@ pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    /// Said of a write that would make a file larger than the system allows. It would end the
+    /// process if nobody listened; the write fails all the same, and its request is refused.
+    _file_size: Signal,
 }
 
 /// What a signal asks for.
@@ -22,6 +25,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
+            _file_size: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
         })
     }
 

@@ -78,7 +78,9 @@ pub(crate) fn of_storage(error: StorageError) -> Error {
 
 fn of_system(error: &io::Error, otherwise: Code) -> Code {
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Code::DiskFull,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            Code::DiskFull
+        }
         _ => otherwise,
     }
 }
