@@ -68,6 +68,7 @@ impl Link {
             limit,
             max_bytes: 0,
             cursor: None,
+            transaction: None,
         }))
     }
 

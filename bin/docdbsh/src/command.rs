@@ -25,6 +25,9 @@ pub(crate) enum Verb {
     Merge,
     Scan,
     Count,
+    Begin,
+    Commit,
+    Rollback,
     Stats,
     Mem,
     Wal,
@@ -45,6 +48,7 @@ pub(crate) enum Argument {
     Switch,
     File,
     Id,
+    Isolation,
     /// Ends with JSON, which at a terminal may go over several lines.
     Json,
 }
@@ -102,6 +106,9 @@ pub(crate) const COMMANDS: &[Command] = &[
     row(Verb::Merge, ".merge", "ID JSON", Argument::Json, "applies a merge patch (RFC 7396)"),
     row(Verb::Scan, ".scan", "[FROM] [LIMIT]", Argument::Id, "lists documents by id; at most 1000 without a limit"),
     row(Verb::Count, ".count", "", Argument::Nothing, "counts the documents of the collection"),
+    row(Verb::Begin, ".begin", "[serializable|snapshot]", Argument::Isolation, "begins a transaction; serializable without a level"),
+    row(Verb::Commit, ".commit", "", Argument::Nothing, "makes the open transaction happen, all of it or nothing"),
+    row(Verb::Rollback, ".rollback", "", Argument::Nothing, "ends the open transaction without a trace"),
     row(Verb::Stats, ".stats", "", Argument::Nothing, "prints what the server measures"),
     row(Verb::Mem, ".mem", "", Argument::Nothing, "prints the use of memory"),
     row(Verb::Wal, ".wal", "", Argument::Nothing, "prints the state of the log"),
@@ -138,7 +145,7 @@ mod tests {
             assert_eq!(Command::named(command.name.as_bytes()), Some(command));
             assert!(command.name.starts_with('.'));
         }
-        assert_eq!(Command::named(b".begin"), None);
+        assert_eq!(Command::named(b".vacuum"), None);
         assert_eq!(Command::named(b"read"), None);
     }
 }

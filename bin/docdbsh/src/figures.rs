@@ -112,6 +112,10 @@ fn database(database: &DatabaseStatistics) -> Record {
         .with("last_compaction", database.last_compaction.map(run))
         .with("last_healing", database.last_healing.map(run))
         .with("recovery_us", database.recovery_us)
+        .with("transactions_open", database.transactions_open)
+        .with("transaction_conflicts", database.transaction_conflicts)
+        .with("snapshots_expired", database.snapshots_expired)
+        .with("oldest_snapshot_ms", database.oldest_snapshot_ms)
 }
 
 fn distribution(distribution: Distribution) -> Value {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use docdb_client::{Database, Pool};
+use docdb_types::Isolation;
 use rustyline::completion::{Completer, FilenameCompleter, Pair};
 use rustyline::error::ReadlineError;
 use rustyline::highlight::Highlighter;
@@ -193,6 +194,9 @@ impl Completer for Completion {
             Some(Argument::Database) => self.databases(),
             Some(Argument::Collection) => self.collections(),
             Some(Argument::Switch) => vec!["on".to_owned(), "off".to_owned()],
+            Some(Argument::Isolation) => Isolation::ALL
+                .map(|level| level.as_str().to_owned())
+                .to_vec(),
             Some(Argument::File) => return self.files.complete(line, position, context),
             Some(Argument::Nothing | Argument::Id | Argument::Json) | None => Vec::new(),
         };

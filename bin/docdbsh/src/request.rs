@@ -1,6 +1,6 @@
 //! What a line asks for.
 
-use docdb_types::{Code, DocumentId, Error};
+use docdb_types::{Code, DocumentId, Error, Isolation};
 
 use crate::command::{Command, Verb};
 use crate::failure::Failure;
@@ -31,6 +31,9 @@ pub(crate) enum Request<'a> {
     Merge(DocumentId, &'a [u8]),
     Scan(Option<DocumentId>, Option<u32>),
     Count,
+    Begin(Isolation),
+    Commit,
+    Rollback,
     Stats,
     Mem,
     Wal,
@@ -110,6 +113,9 @@ impl<'a> Arguments<'a> {
             Verb::Merge => self.payload().map(|(id, json)| Request::Merge(id, json)),
             Verb::Scan => self.scan(),
             Verb::Count => self.nothing(Request::Count),
+            Verb::Begin => self.begin(),
+            Verb::Commit => self.nothing(Request::Commit),
+            Verb::Rollback => self.nothing(Request::Rollback),
             Verb::Stats => self.nothing(Request::Stats),
             Verb::Mem => self.nothing(Request::Mem),
             Verb::Wal => self.nothing(Request::Wal),
@@ -224,6 +230,17 @@ impl<'a> Arguments<'a> {
             ),
         };
         Ok(Request::Scan(from, limit))
+    }
+
+    fn begin(&self) -> Result<Request<'a>, Failure> {
+        match self.rest.trim_ascii_end() {
+            [] => Ok(Request::Begin(Isolation::default())),
+            level => std::str::from_utf8(level)
+                .ok()
+                .and_then(|level| level.parse().ok())
+                .map(Request::Begin)
+                .ok_or_else(|| self.usage()),
+        }
     }
 
     fn pretty(&self) -> Result<Request<'a>, Failure> {
@@ -341,7 +358,7 @@ mod tests {
 
     #[test]
     fn what_is_no_command_is_an_unknown_operation() {
-        assert!(refused(b".begin").contains("unknown command `.begin`"));
+        assert!(refused(b".vacuum").contains("unknown command `.vacuum`"));
         assert!(refused(b"read 1").contains("begin with a dot"));
         assert!(refused(b".ls all").contains("usage: .ls"));
         for word in [
@@ -377,6 +394,19 @@ mod tests {
         );
         assert_eq!(parse(b".scan - 10").unwrap(), Request::Scan(None, Some(10)));
         assert!(refused(b".scan 1 0").contains("usage"));
+    }
+
+    #[test]
+    fn begin_takes_a_level_or_none() {
+        let begin = |line| match parse(line).unwrap() {
+            Request::Begin(isolation) => isolation,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(begin(b".begin"), Isolation::Serializable);
+        assert_eq!(begin(b".begin serializable"), Isolation::Serializable);
+        assert_eq!(begin(b".begin snapshot "), Isolation::Snapshot);
+        assert!(refused(b".begin dirty").contains("usage: .begin [serializable|snapshot]"));
+        assert!(refused(b".commit now").contains("usage"));
     }
 
     #[test]

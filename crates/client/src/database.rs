@@ -237,6 +237,7 @@ impl Database {
         let command = |database| Command::Count {
             database,
             collection: collection.clone(),
+            transaction: None,
         };
         match self.request(command).await? {
             Reply::Count(documents) => Ok(documents),

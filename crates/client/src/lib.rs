@@ -43,6 +43,7 @@ mod pool;
 mod retry;
 mod scan;
 mod source;
+mod transaction;
 
 pub use client::Client;
 pub use connection::Connection;
@@ -52,9 +53,10 @@ pub use docdb_ipc::{
     CheckpointReport, CollectionInfo, Command, CreateMode, CursorId, DatabaseInfo,
     DatabaseStatistics, DatabaseStatus, Distribution, Execute, FrameLimit, MaintenanceRun,
     OpenedDatabase, Page, Reply, RequestId, Response, ServerHello, ServerStatistics, Statistics,
-    StoredDocument,
+    StoredDocument, TransactionHandle,
 };
 pub use endpoint::Endpoint;
 pub use options::{ClientOptions, RetryPolicy};
 pub use pool::Pool;
 pub use scan::{Scan, ScanOptions};
+pub use transaction::Transaction;

@@ -10,9 +10,18 @@ use crate::source::Source;
 /// Runs `attempt` until it succeeds, fails for good, or the tries or the time are used up.
 ///
 /// INVARIANT: an attempt whose effect is not `NotApplied` is never followed by another.
-pub(crate) async fn retrying<T, F>(
+pub(crate) async fn retrying<T, F>(source: &Source, attempt: impl FnMut() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    retrying_if(source, attempt, Error::is_retryable).await
+}
+
+/// As [`retrying`], after those of the errors that `helps` accepts.
+pub(crate) async fn retrying_if<T, F>(
     source: &Source,
     mut attempt: impl FnMut() -> F,
+    helps: impl Fn(&Error) -> bool,
 ) -> Result<T, Error>
 where
     F: Future<Output = Result<T, Error>>,
@@ -21,7 +30,7 @@ where
     let mut delays = None;
     loop {
         let error = match attempt().await {
-            Err(error) if error.is_retryable() => error,
+            Err(error) if error.is_retryable() && helps(&error) => error,
             result => return result,
         };
         let (policy, time) = source.patience();

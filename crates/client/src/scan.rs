@@ -96,6 +96,7 @@ impl Scan {
                 limit: self.options.page_documents,
                 max_bytes: self.options.page_bytes,
                 cursor,
+                transaction: None,
             })
         };
         match self.database.request_over(&client, command).await? {

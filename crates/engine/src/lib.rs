@@ -64,4 +64,4 @@ pub use pool::{
     DatabaseInfo, DatabaseStatus, Engine, EngineStatistics, MemoryBudget, MemoryShare, OpenMode,
     Opened, WorkDone,
 };
-pub use transaction::{Isolation, Transaction, TransactionLimits, TransactionStatistics};
+pub use transaction::{Transaction, TransactionLimits, TransactionStatistics};

@@ -9,10 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use docdb_engine::{
-    Atomicity, Engine, EngineOptions, Isolation, LogicalDb, ScanLimit, Transaction,
-    TransactionLimits,
+    Atomicity, Engine, EngineOptions, LogicalDb, ScanLimit, Transaction, TransactionLimits,
 };
-use docdb_types::{Action, Code, CollectionName, Operation, Version};
+use docdb_types::{Action, Code, CollectionName, Isolation, Operation, Version};
 use docdb_vfs::SimVfs;
 use documents::{by_hand, create, document, existing, get, id, open_on, put};
 

@@ -3,7 +3,7 @@ use std::num::NonZeroU64;
 
 use bytes::Bytes;
 use docdb_types::{
-    CollectionName, DatabaseId, DatabaseName, DocumentId, Error, Operation, Outcome,
+    CollectionName, DatabaseId, DatabaseName, DocumentId, Error, Isolation, Operation, Outcome,
 };
 
 macro_rules! nonzero {
@@ -55,6 +55,11 @@ nonzero! {
 }
 
 nonzero! {
+    /// An open transaction: known to the connection that began it, and to no other.
+    TransactionHandle
+}
+
+nonzero! {
     /// A scan that goes on: known to the connection that began it, and to no other.
     CursorId
 }
@@ -90,6 +95,29 @@ pub enum Command {
         database: DatabaseId,
         /// The collection.
         collection: CollectionName,
+        /// The transaction whose snapshot and writes are counted.
+        transaction: Option<TransactionHandle>,
+    },
+    /// Begins a transaction.
+    Begin {
+        /// The database.
+        database: DatabaseId,
+        /// What it is protected from.
+        isolation: Isolation,
+    },
+    /// Makes a transaction happen.
+    Commit {
+        /// The database.
+        database: DatabaseId,
+        /// The transaction.
+        transaction: TransactionHandle,
+    },
+    /// Ends a transaction without a trace.
+    Rollback {
+        /// The database.
+        database: DatabaseId,
+        /// The transaction.
+        transaction: TransactionHandle,
     },
     /// Opens a database.
     OpenDatabase {
@@ -171,6 +199,8 @@ pub struct Execute {
     pub database: DatabaseId,
     /// Whether they are one transaction: all or none.
     pub atomic: bool,
+    /// The transaction that they belong to.
+    pub transaction: Option<TransactionHandle>,
     /// What is run: the operations that are well formed, in their order.
     pub operations: Vec<Operation>,
     /// What is not run: operations of a request that is not atomic and that were refused while
@@ -186,6 +216,7 @@ impl Execute {
         Self {
             database,
             atomic,
+            transaction: None,
             operations,
             refused: Vec::new(),
         }
@@ -229,6 +260,9 @@ pub struct Scan {
     pub max_bytes: u64,
     /// Goes on behind an earlier page, on its snapshot; `collection` and `from` are then ignored.
     pub cursor: Option<CursorId>,
+    /// The transaction whose snapshot and writes are listed. Its cursors are the ids with which the
+    /// pages begin, in `collection`.
+    pub transaction: Option<TransactionHandle>,
 }
 
 impl Command {
@@ -236,6 +270,11 @@ impl Command {
     #[must_use]
     pub fn is_write(&self) -> bool {
         match self {
+            // What an open transaction does is not stored.
+            Self::Execute(Execute {
+                transaction: Some(_),
+                ..
+            }) => false,
             Self::Execute(execute) => execute
                 .operations
                 .iter()
@@ -243,11 +282,14 @@ impl Command {
             Self::OpenDatabase { create, .. } => *create != CreateMode::Never,
             Self::DropDatabase { .. }
             | Self::CreateCollection { .. }
-            | Self::DeleteCollection { .. } => true,
+            | Self::DeleteCollection { .. }
+            | Self::Commit { .. } => true,
             Self::Hello(_)
             | Self::Ping
             | Self::Scan(_)
             | Self::CloseCursor { .. }
+            | Self::Begin { .. }
+            | Self::Rollback { .. }
             | Self::Count { .. }
             | Self::CloseDatabase { .. }
             | Self::ListDatabases
@@ -258,7 +300,8 @@ impl Command {
     }
 
     /// Whether running it twice is the same as running it once, so that nothing is in doubt when
-    /// its answer is lost. A cursor moves with every page and so is not.
+    /// its answer is lost. A cursor moves with every page and so is not. What happens within a
+    /// transaction is without effect until its commit.
     #[must_use]
     pub fn is_repeatable(&self) -> bool {
         !self.is_write()
@@ -266,6 +309,7 @@ impl Command {
                 self,
                 Self::Scan(Scan {
                     cursor: Some(_),
+                    transaction: None,
                     ..
                 })
             )

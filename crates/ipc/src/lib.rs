@@ -59,12 +59,14 @@ mod survey;
 mod proto;
 
 pub use codec::{ClientCodec, Refused, ServerCodec};
-pub use command::{Command, CreateMode, CursorId, Execute, Hello, Request, RequestId, Scan};
+pub use command::{
+    Command, CreateMode, CursorId, Execute, Hello, Request, RequestId, Scan, TransactionHandle,
+};
 pub use error::FrameError;
 pub use frame::{FrameLimit, HEADER_BYTES};
 pub use reply::{
-    CheckpointReport, CollectionInfo, DatabaseInfo, DatabaseStatus, OpenedDatabase, Page, Reply,
-    Response, ServerHello, StoredDocument,
+    BegunTransaction, CheckpointReport, CollectionInfo, DatabaseInfo, DatabaseStatus,
+    OpenedDatabase, Page, Reply, Response, ServerHello, StoredDocument,
 };
 pub use statistics::{
     DatabaseStatistics, Distribution, MaintenanceRun, ServerStatistics, Statistics,

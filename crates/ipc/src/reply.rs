@@ -4,7 +4,7 @@ use docdb_types::{
     FsyncMode, Limits, Outcome, TransactionId, Version,
 };
 
-use crate::{CursorId, FrameLimit, RequestId, Statistics};
+use crate::{CursorId, FrameLimit, RequestId, Statistics, TransactionHandle};
 
 /// What a server answers.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +31,12 @@ pub enum Reply {
     CursorClosed,
     /// Of [`Command::Count`](crate::Command::Count): live documents.
     Count(u64),
+    /// Of [`Command::Begin`](crate::Command::Begin).
+    Begun(BegunTransaction),
+    /// Of [`Command::Commit`](crate::Command::Commit): the version of everything that was written.
+    Committed(Version),
+    /// Of [`Command::Rollback`](crate::Command::Rollback).
+    RolledBack,
     /// Of [`Command::OpenDatabase`](crate::Command::OpenDatabase).
     DatabaseOpened(OpenedDatabase),
     /// Of [`Command::CloseDatabase`](crate::Command::CloseDatabase).
@@ -102,6 +108,15 @@ impl std::fmt::Debug for StoredDocument {
             document.len()
         )
     }
+}
+
+/// An open transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BegunTransaction {
+    /// What its connection names it by.
+    pub handle: TransactionHandle,
+    /// The newest transaction that it sees.
+    pub snapshot_version: Version,
 }
 
 /// An open database.
@@ -233,11 +248,14 @@ impl Reply {
             Self::DatabaseOpened(_)
             | Self::DatabaseDropped
             | Self::CollectionCreated(_)
-            | Self::CollectionDeleted => Effect::Applied,
+            | Self::CollectionDeleted
+            | Self::Committed(_) => Effect::Applied,
             Self::Hello(_)
             | Self::Pong
             | Self::Page(_)
             | Self::CursorClosed
+            | Self::Begun(_)
+            | Self::RolledBack
             | Self::Count(_)
             | Self::DatabaseClosed
             | Self::Databases(_)

@@ -75,9 +75,9 @@ pub struct DatabaseStatistics {
     pub data_files: Option<u64>,
     /// Bytes of the data files that no live document and no snapshot needs.
     pub dead_bytes: Option<u64>,
-    /// Transactions begun since the start.
+    /// Transactions begun since the start, single operations among them.
     pub transactions_begun: Option<u64>,
-    /// Transactions committed since the start.
+    /// Transactions committed since the start, single operations among them.
     pub transactions_committed: Option<u64>,
     /// The newest committed transaction.
     pub last_transaction: Option<u64>,
@@ -111,6 +111,14 @@ pub struct DatabaseStatistics {
     pub last_healing: Option<MaintenanceRun>,
     /// Duration of the last recovery, in microseconds.
     pub recovery_us: Option<u64>,
+    /// Transactions of many steps that are open.
+    pub transactions_open: Option<u64>,
+    /// Transactions refused because another one was first, since the start.
+    pub transaction_conflicts: Option<u64>,
+    /// Snapshots ended because they grew too old, since the start.
+    pub snapshots_expired: Option<u64>,
+    /// Age of the oldest open snapshot, in milliseconds; `None` also when none is open.
+    pub oldest_snapshot_ms: Option<u64>,
 }
 
 /// The distribution of a measured quantity since the start of the server.

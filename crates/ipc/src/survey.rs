@@ -187,6 +187,7 @@ mod tests {
         let execute = proto::Execute {
             db_id: 1,
             atomic: false,
+            transaction: 0,
             operations,
         };
         let command = Some(Command::Execute(execute));

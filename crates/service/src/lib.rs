@@ -43,7 +43,7 @@
 //!   the exception is a connection that breaks.
 //! - Per connection and database, requests take effect in the order in which they were sent.
 //! - What a connection may hold is bounded: requests under way, bytes of answers that are not
-//!   taken, cursors, the time for each.
+//!   taken, cursors, transactions, the time for each.
 //! - Only a socket that no server answers at is ever removed from the socket's path.
 
 mod counters;
@@ -59,6 +59,7 @@ mod server;
 mod session;
 mod shared;
 mod shutdown;
+mod transactions;
 
 pub use docdb_engine::EngineOptions;
 pub use docdb_scheduler::SchedulerOptions;

@@ -31,6 +31,8 @@ pub struct ServiceOptions {
     /// Scans of one connection that may be left open between two pages, 1 and up; the one that lay
     /// unused for longest makes room.
     pub max_cursors: usize,
+    /// Transactions of one connection that may be open, 1 and up; one more answers `TooManyTxns`.
+    pub max_transactions: usize,
     /// Limits on how long clients may take.
     pub deadlines: Deadlines,
     /// How long a stop may take.
@@ -74,6 +76,7 @@ impl Default for ServiceOptions {
             max_requests_in_flight: 128,
             wire_memory_bytes: 512 * 1024 * 1024,
             max_cursors: 16,
+            max_transactions: 64,
             deadlines: Deadlines::default(),
             drain: DrainDeadlines::default(),
         }

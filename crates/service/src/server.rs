@@ -41,6 +41,7 @@ impl Service {
             ("max_frame_bytes", options.max_frame_bytes.unwrap_or(1)),
             ("max_requests_in_flight", options.max_requests_in_flight),
             ("max_cursors", options.max_cursors),
+            ("max_transactions", options.max_transactions),
         ];
         if let Some((option, _)) = nonzero.into_iter().find(|(_, value)| *value == 0) {
             return Err(StartError::ZeroOption { option });

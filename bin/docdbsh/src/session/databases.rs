@@ -17,6 +17,7 @@ impl Session {
     }
 
     async fn enter(&mut self, name: &str, create: CreateMode) -> Result<Answer, Failure> {
+        self.outside()?;
         let database = self.pool.open(name, create).await?;
         let record = Record::new()
             .with("db_id", database.id().get())
@@ -29,6 +30,7 @@ impl Session {
     }
 
     pub(super) async fn close(&mut self) -> Result<Answer, Failure> {
+        self.outside()?;
         let database = self.opened()?.clone();
         database.close().await?;
         self.leave();
@@ -64,11 +66,16 @@ impl Session {
             Record::new()
                 .with("db", name)
                 .with("db_id", database.map(|database| database.id().get()))
-                .with("collection", self.collection.as_str()),
+                .with("collection", self.collection.as_str())
+                .with(
+                    "transaction",
+                    self.transaction.as_ref().map(|open| open.handle().get()),
+                ),
         )
     }
 
     pub(super) async fn drop_database(&mut self, name: &str) -> Result<Answer, Failure> {
+        self.outside()?;
         self.pool.client().await?.drop_database(name).await?;
         let is_open = |database: &Database| database.name().as_str() == name;
         if self.database.as_ref().is_some_and(is_open) {
@@ -91,12 +98,14 @@ impl Session {
     }
 
     pub(super) async fn create_collection(&self, name: &str) -> Result<Answer, Failure> {
+        self.outside()?;
         let name = CollectionName::new(name)?;
         self.opened()?.create_collection(&name).await?;
         Ok(in_collection(&name))
     }
 
     pub(super) async fn delete_collection(&mut self, name: &str) -> Result<Answer, Failure> {
+        self.outside()?;
         let name = CollectionName::new(name)?;
         self.opened()?.delete_collection(&name).await?;
         if self.collection == name {

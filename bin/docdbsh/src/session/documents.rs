@@ -24,14 +24,14 @@ impl Session {
         id: Option<DocumentId>,
         json: &[u8],
     ) -> Result<Answer, Failure> {
-        let database = self.opened()?;
+        let target = self.target()?;
         let document = self.document(line, json)?;
-        let outcome = database.create(&self.collection, id, document).await?;
+        let outcome = target.create(&self.collection, id, document).await?;
         Ok(Answer::Record(written(&outcome)))
     }
 
     pub(super) async fn read(&self, id: DocumentId) -> Result<Answer, Failure> {
-        let stored = self.opened()?.read(&self.collection, id).await?;
+        let stored = self.target()?.read(&self.collection, id).await?;
         Ok(Answer::Document {
             id: stored.id,
             version: stored.version,
@@ -45,11 +45,9 @@ impl Session {
         id: DocumentId,
         json: &[u8],
     ) -> Result<Answer, Failure> {
-        let database = self.opened()?;
+        let target = self.target()?;
         let document = self.document(line, json)?;
-        let outcome = database
-            .update(&self.collection, id, document, None)
-            .await?;
+        let outcome = target.update(&self.collection, id, document).await?;
         Ok(Answer::Record(written(&outcome)))
     }
 
@@ -59,15 +57,15 @@ impl Session {
         id: DocumentId,
         json: &[u8],
     ) -> Result<Answer, Failure> {
-        let database = self.opened()?;
+        let target = self.target()?;
         let document = self.document(line, json)?;
-        let outcome = database.upsert(&self.collection, id, document).await?;
+        let outcome = target.upsert(&self.collection, id, document).await?;
         let created = outcome.change == Change::Created;
         Ok(Answer::Record(written(&outcome).with("created", created)))
     }
 
     pub(super) async fn delete(&self, id: DocumentId) -> Result<Answer, Failure> {
-        let outcome = self.opened()?.delete(&self.collection, id, None).await?;
+        let outcome = self.target()?.delete(&self.collection, id).await?;
         Ok(Answer::Record(written(&outcome)))
     }
 
@@ -77,7 +75,7 @@ impl Session {
         id: DocumentId,
         json: &[u8],
     ) -> Result<Answer, Failure> {
-        let database = self.opened()?;
+        let target = self.target()?;
         json_only(json)?;
         let start = line.len() - json.len();
         let bounds = JsonLimits {
@@ -90,7 +88,7 @@ impl Session {
             Failure::in_payload(error.at_offset(fault.offset as u64), start)
         })?;
         let steps = parse_steps(json).map_err(Error::from)?;
-        let outcome = database.patch(&self.collection, id, steps, None).await?;
+        let outcome = target.patch(&self.collection, id, steps).await?;
         Ok(Answer::Record(written(&outcome)))
     }
 
@@ -100,14 +98,14 @@ impl Session {
         id: DocumentId,
         json: &[u8],
     ) -> Result<Answer, Failure> {
-        let database = self.opened()?;
+        let target = self.target()?;
         let patch = self.document(line, json)?;
-        let outcome = database.merge(&self.collection, id, patch, None).await?;
+        let outcome = target.merge(&self.collection, id, patch).await?;
         Ok(Answer::Record(written(&outcome)))
     }
 
     pub(super) async fn count(&self) -> Result<Answer, Failure> {
-        let count = self.opened()?.count(&self.collection).await?;
+        let count = self.target()?.count(&self.collection).await?;
         Ok(Answer::Record(Record::new().with("count", count)))
     }
 
@@ -122,13 +120,13 @@ impl Session {
             page_documents: limit.min(PAGE_DOCUMENTS),
             ..ScanOptions::default()
         };
-        let mut scan = self.opened()?.scan(&self.collection, options);
+        let mut pages = self.pages(options)?;
         let mut documents = Vec::new();
         let mut bytes = 0;
         let mut snapshot = 0;
         let mut last = None;
         let mut next = None;
-        'pages: while let Some(page) = scan.next_page().await? {
+        'pages: while let Some(page) = pages.next().await? {
             snapshot = page.snapshot_version.get();
             for stored in page.documents {
                 if documents.len() >= limit as usize || bytes >= SCAN_BYTES {

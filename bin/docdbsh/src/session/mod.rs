@@ -2,10 +2,12 @@
 
 mod databases;
 mod documents;
+mod target;
+mod transactions;
 
 use std::io::Write;
 
-use docdb_client::{Database, Pool};
+use docdb_client::{Database, Pool, Transaction};
 use docdb_types::{Code, CollectionName, Error, Limits};
 
 use crate::answer::{Answer, Record, Value};
@@ -37,6 +39,7 @@ pub(crate) struct Session {
     limits: Limits,
     database: Option<Database>,
     collection: CollectionName,
+    transaction: Option<Transaction>,
     streams: Streams,
     pub(crate) pretty: bool,
     pub(crate) history: History,
@@ -51,6 +54,7 @@ impl Session {
             limits,
             database: None,
             collection: CollectionName::DEFAULT,
+            transaction: None,
             streams,
             pretty: false,
             history: History::default(),
@@ -60,7 +64,10 @@ impl Session {
     /// What stands in front of a line that is typed.
     pub(crate) fn prompt(&self) -> String {
         match &self.database {
-            Some(database) => format!("{}/{}> ", database.name(), self.collection),
+            Some(database) => {
+                let mark = if self.transaction.is_some() { "*" } else { "" };
+                format!("{}/{}{mark}> ", database.name(), self.collection)
+            }
             None => "docdb> ".to_owned(),
         }
     }
@@ -103,6 +110,9 @@ impl Session {
             Request::Merge(id, json) => self.merge(line, id, json).await,
             Request::Scan(from, limit) => self.scan(from, limit).await,
             Request::Count => self.count().await,
+            Request::Begin(isolation) => self.begin_transaction(isolation).await,
+            Request::Commit => self.commit().await,
+            Request::Rollback => self.rollback().await,
             Request::Stats => Ok(self.figures("stats", figures::all).await?),
             Request::Mem => Ok(self.figures("mem", figures::memory).await?),
             Request::Wal => Ok(self.figures("wal", figures::log).await?),
@@ -120,6 +130,7 @@ impl Session {
                 Ok(Answer::Record(figures::checkpoint(&report)))
             }
             Request::Import(request) => {
+                self.outside()?;
                 let target = import::Target {
                     database: self.opened()?,
                     collection: &self.collection,
@@ -128,6 +139,7 @@ impl Session {
                 import::import(&target, &request, self.streams).await
             }
             Request::Export(file) => {
+                self.outside()?;
                 let database = self.opened()?;
                 export::export(database, &self.collection, &file, self.streams, output).await
             }

@@ -6,3 +6,4 @@ mod answers;
 mod exchange;
 mod harness;
 mod terminal;
+mod transactions;

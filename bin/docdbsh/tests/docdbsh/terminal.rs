@@ -80,3 +80,14 @@ fn an_interrupt_gives_up_the_command_and_keeps_the_shell() {
     assert!(screen.contains("interrupted"), "{screen}");
     assert!(screen.contains("db=shop"), "{screen}");
 }
+
+#[test]
+fn the_prompt_shows_an_open_transaction() {
+    let harness = Harness::start();
+    let Some(shell) = shell(&harness) else {
+        return;
+    };
+    let screen = typed(shell, ".begin\r.pwd\r.rollback\r.exit\r");
+    assert!(screen.contains("shop/_default*> "), "{screen}");
+    assert!(screen.contains("shop/_default> "), "{screen}");
+}

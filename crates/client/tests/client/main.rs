@@ -12,3 +12,4 @@ mod pooling;
 mod retrying;
 mod scanning;
 mod script;
+mod transactions;

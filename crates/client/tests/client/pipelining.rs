@@ -12,6 +12,7 @@ fn count(number: u64) -> Command {
     Command::Count {
         database: DatabaseId::new(1),
         collection,
+        transaction: None,
     }
 }
 

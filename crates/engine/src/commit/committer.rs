@@ -96,7 +96,7 @@ impl Committer {
             .check_writable()
             .and_then(|()| prepared.check(database, &self.batch.overlay))
             .and_then(|()| self.stage_all(database, prepared, transaction));
-        database.transactions.note_end(&answer);
+        database.transactions.note_decision(&answer);
         let rests_on_batch = answer.is_ok() || follows_writes;
         if answer.is_ok() {
             self.batch.keep_transaction();

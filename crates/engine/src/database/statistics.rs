@@ -61,8 +61,10 @@ pub struct DatabaseStatistics {
     pub expired_snapshots: u64,
     /// Older versions that snapshots keep.
     pub kept_versions: u64,
-    /// Transactions committed since it was opened, single operations among them.
+    /// Transactions committed since it was opened that wrote something.
     pub committed: u64,
+    /// Those of them that were one step: a single operation or an atomic request.
+    pub one_step: u64,
     /// Its transactions of many steps.
     pub transactions: TransactionStatistics,
     /// When the last checkpoint was made, by the wall clock since 1970; `None` before the first
@@ -111,6 +113,7 @@ impl LogicalDb {
             live_bytes += view.file_use(file.number()).live_bytes;
         }
         let index_bytes = view.bytes();
+        let committed = self.counters.committed.load(Ordering::Relaxed);
         DatabaseStatistics {
             condition: self.health.condition(),
             cause: self.health.cause(),
@@ -134,7 +137,8 @@ impl LogicalDb {
                 .map(|begun| self.signals.now().saturating_sub(begun)),
             expired_snapshots: self.leases.expired(),
             kept_versions: view.kept_versions(),
-            committed: self.counters.committed.load(Ordering::Relaxed),
+            committed,
+            one_step: committed.saturating_sub(self.transactions.written()),
             transactions: self.transactions.statistics(),
             last_checkpoint,
             recovery: self.counters.recovery,

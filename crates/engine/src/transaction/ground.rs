@@ -2,11 +2,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use docdb_types::{Code, CollectionId, CollectionName, DocumentId, Error, TransactionId, Version};
+use docdb_types::{
+    Code, CollectionId, CollectionName, DocumentId, Error, Isolation, TransactionId, Version,
+};
 
+use super::WriteSet;
 use super::open::Place;
 use super::reads::ReadSet;
-use super::{Isolation, WriteSet};
 use crate::commit::{Ground, Key, TextRoom};
 use crate::database::{Held, LogicalDb};
 

@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use docdb_types::{Code, CollectionName, DocumentId, Error, Operation, Version};
+use docdb_types::{Code, CollectionName, DocumentId, Error, Isolation, Operation, Version};
 
 use super::ground::{TransactionGround, Workspace};
 use super::reads::ReadSet;
-use super::{Isolation, Prepared, WriteSet};
+use super::{Prepared, WriteSet};
 use crate::Submitted;
 use crate::commit::{Answers, Atomicity, Evaluation, TextRoom};
 use crate::database::{LogicalDb, Page, ScanLimit, Snapshot};
@@ -188,9 +188,8 @@ impl Transaction {
         let prepared = match Prepared::new(&snapshot, workspace) {
             Ok(Some(prepared)) => prepared,
             Ok(None) => {
-                let answer = Ok(snapshot.version());
-                database.transactions.note_end(&answer);
-                return Submitted::answered(answer);
+                database.transactions.note_read();
+                return Submitted::answered(Ok(snapshot.version()));
             }
             Err(error) => return Submitted::answered(Err(error)),
         };

@@ -8,7 +8,6 @@
 mod direct;
 mod ground;
 mod interactive;
-mod isolation;
 mod limits;
 mod open;
 mod prepared;
@@ -16,7 +15,6 @@ mod reads;
 mod writes;
 
 pub use interactive::Transaction;
-pub use isolation::Isolation;
 pub use limits::TransactionLimits;
 pub(crate) use open::OpenTransactions;
 pub use open::TransactionStatistics;

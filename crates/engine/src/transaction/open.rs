@@ -17,7 +17,8 @@ pub(crate) struct OpenTransactions {
     /// were not used in the end are free again then.
     assigned: Mutex<HashMap<CollectionId, DocumentId>>,
     begun: AtomicU64,
-    committed: AtomicU64,
+    only_read: AtomicU64,
+    written: AtomicU64,
     conflicts: AtomicU64,
 }
 
@@ -62,10 +63,15 @@ impl OpenTransactions {
         Ok(place)
     }
 
-    /// Counts how a commit was decided.
-    pub(crate) fn note_end(&self, answer: &Result<Version, Error>) {
+    /// Counts the commit of a transaction that only read.
+    pub(crate) fn note_read(&self) {
+        self.only_read.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts how the commit of one that wrote was decided.
+    pub(crate) fn note_decision(&self, answer: &Result<Version, Error>) {
         match answer {
-            Ok(_) => self.committed.fetch_add(1, Ordering::Relaxed),
+            Ok(_) => self.written.fetch_add(1, Ordering::Relaxed),
             Err(error) if error.code() == Code::TxnConflict => {
                 self.conflicts.fetch_add(1, Ordering::Relaxed)
             }
@@ -73,12 +79,17 @@ impl OpenTransactions {
         };
     }
 
+    /// Committed ones that wrote something.
+    pub(crate) fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn statistics(&self) -> TransactionStatistics {
         TransactionStatistics {
             open: self.count(),
             bytes: self.bytes(),
             begun: self.begun.load(Ordering::Relaxed),
-            committed: self.committed.load(Ordering::Relaxed),
+            committed: self.only_read.load(Ordering::Relaxed) + self.written(),
             conflicts: self.conflicts.load(Ordering::Relaxed),
         }
     }

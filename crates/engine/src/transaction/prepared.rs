@@ -3,9 +3,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use docdb_storage::{Entry, IndexView};
-use docdb_types::{Code, CollectionId, CollectionName, DocumentId, Error, TransactionId, Version};
+use docdb_types::{
+    Code, CollectionId, CollectionName, DocumentId, Error, Isolation, TransactionId, Version,
+};
 
-use super::Isolation;
 use super::ground::Workspace;
 use super::open::Place;
 use super::reads::ReadSet;

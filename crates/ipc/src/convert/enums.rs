@@ -1,6 +1,6 @@
 //! Every enum of the contract beside its counterpart, in one table each.
 
-use docdb_types::{Category, Change, Code, Effect, FsyncMode, Status};
+use docdb_types::{Category, Change, Code, Effect, FsyncMode, Isolation, Status};
 
 use crate::{CreateMode, DatabaseStatus, proto};
 
@@ -62,6 +62,11 @@ pairs!(fsync_mode_to_wire, fsync_mode_from_wire, FsyncMode, proto::FsyncMode, [
     Group => Group,
     Interval => Interval,
     None => None,
+]);
+
+pairs!(isolation_to_wire, isolation_from_wire, Isolation, proto::Isolation, [
+    Serializable => Serializable,
+    Snapshot => Snapshot,
 ]);
 
 pairs!(create_mode_to_wire, create_mode_from_wire, CreateMode, proto::CreateMode, [

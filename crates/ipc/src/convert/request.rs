@@ -1,12 +1,14 @@
 use docdb_types::{Code, CollectionName, DatabaseId, DatabaseName, DocumentId, Error, Limits};
 
-use super::enums::{create_mode_from_wire, create_mode_to_wire};
+use super::enums::{
+    create_mode_from_wire, create_mode_to_wire, isolation_from_wire, isolation_to_wire,
+};
 use super::operation::{
     Names, collection_to_wire, operation_from_wire, operation_to_wire, payload_bytes,
 };
 use crate::proto;
 use crate::proto::request::Command as Message;
-use crate::{Command, CursorId, Execute, Hello, Request, RequestId, Scan};
+use crate::{Command, CursorId, Execute, Hello, Request, RequestId, Scan, TransactionHandle};
 
 /// Checks a request: its id, names, documents and limits.
 ///
@@ -44,6 +46,7 @@ fn command_from_wire(message: Message, limits: &Limits) -> Result<Command, Error
             limit: scan.limit,
             max_bytes: scan.max_bytes,
             cursor: CursorId::new(scan.cursor),
+            transaction: TransactionHandle::new(scan.transaction),
         }),
         Message::CloseCursor(close) => Command::CloseCursor {
             cursor: CursorId::new(close.cursor)
@@ -52,6 +55,20 @@ fn command_from_wire(message: Message, limits: &Limits) -> Result<Command, Error
         Message::Count(count) => Command::Count {
             database: database_id(count.db_id)?,
             collection: CollectionName::new(&count.collection)?,
+            transaction: TransactionHandle::new(count.transaction),
+        },
+        Message::Begin(begin) => Command::Begin {
+            database: database_id(begin.db_id)?,
+            isolation: isolation_from_wire(begin.isolation)
+                .ok_or_else(|| Error::new(Code::UnknownOperation, "the isolation is unknown"))?,
+        },
+        Message::Commit(commit) => Command::Commit {
+            database: database_id(commit.db_id)?,
+            transaction: transaction(commit.transaction)?,
+        },
+        Message::Rollback(rollback) => Command::Rollback {
+            database: database_id(rollback.db_id)?,
+            transaction: transaction(rollback.transaction)?,
         },
         Message::OpenDb(open) => Command::OpenDatabase {
             name: DatabaseName::new(&open.name)?,
@@ -92,6 +109,11 @@ fn database_id(id: u64) -> Result<DatabaseId, Error> {
     Ok(DatabaseId::new(id))
 }
 
+fn transaction(handle: u64) -> Result<TransactionHandle, Error> {
+    TransactionHandle::new(handle)
+        .ok_or_else(|| Error::new(Code::TxnExpired, "transactions begin with 1"))
+}
+
 fn execute_from_wire(message: proto::Execute, limits: &Limits) -> Result<Execute, Error> {
     let database = database_id(message.db_id)?;
     let payload: usize = message.operations.iter().map(payload_bytes).sum();
@@ -109,6 +131,7 @@ fn execute_from_wire(message: proto::Execute, limits: &Limits) -> Result<Execute
         message.atomic,
         Vec::with_capacity(message.operations.len()),
     );
+    execute.transaction = TransactionHandle::new(message.transaction);
     let mut names = Names::default();
     for (operation, position) in message.operations.into_iter().zip(0..) {
         match operation_from_wire(operation, &mut names, limits) {
@@ -138,6 +161,7 @@ fn command_to_wire(command: Command) -> Message {
         Command::Execute(execute) => Message::Execute(proto::Execute {
             db_id: execute.database.get(),
             atomic: execute.atomic,
+            transaction: execute.transaction.map_or(0, TransactionHandle::get),
             operations: execute
                 .operations
                 .into_iter()
@@ -151,6 +175,7 @@ fn command_to_wire(command: Command) -> Message {
             limit: scan.limit,
             max_bytes: scan.max_bytes,
             cursor: scan.cursor.map_or(0, CursorId::get),
+            transaction: scan.transaction.map_or(0, TransactionHandle::get),
         }),
         Command::CloseCursor { cursor } => Message::CloseCursor(proto::CloseCursor {
             cursor: cursor.get(),
@@ -158,9 +183,32 @@ fn command_to_wire(command: Command) -> Message {
         Command::Count {
             database,
             collection,
+            transaction,
         } => Message::Count(proto::Count {
             db_id: database.get(),
             collection: collection_to_wire(&collection),
+            transaction: transaction.map_or(0, TransactionHandle::get),
+        }),
+        Command::Begin {
+            database,
+            isolation,
+        } => Message::Begin(proto::Begin {
+            db_id: database.get(),
+            isolation: isolation_to_wire(isolation) as i32,
+        }),
+        Command::Commit {
+            database,
+            transaction,
+        } => Message::Commit(proto::Commit {
+            db_id: database.get(),
+            transaction: transaction.get(),
+        }),
+        Command::Rollback {
+            database,
+            transaction,
+        } => Message::Rollback(proto::Rollback {
+            db_id: database.get(),
+            transaction: transaction.get(),
         }),
         Command::OpenDatabase { name, create } => Message::OpenDb(proto::OpenDb {
             name: name.as_str().to_owned(),

@@ -12,8 +12,9 @@ use super::statistics::{statistics_from_wire, statistics_to_wire};
 use crate::proto;
 use crate::proto::response::Result as Message;
 use crate::{
-    CheckpointReport, CollectionInfo, CursorId, DatabaseInfo, DatabaseStatus, FrameError,
-    FrameLimit, OpenedDatabase, Page, Reply, RequestId, Response, ServerHello, StoredDocument,
+    BegunTransaction, CheckpointReport, CollectionInfo, CursorId, DatabaseInfo, DatabaseStatus,
+    FrameError, FrameLimit, OpenedDatabase, Page, Reply, RequestId, Response, ServerHello,
+    StoredDocument, TransactionHandle,
 };
 
 pub(crate) fn response_to_wire(response: Response) -> proto::Response {
@@ -46,6 +47,14 @@ fn reply_to_wire(reply: Reply) -> Message {
         }),
         Reply::CursorClosed => Message::CloseCursor(proto::CloseCursorResult {}),
         Reply::Count(documents) => Message::Count(proto::CountResult { documents }),
+        Reply::Begun(begun) => Message::Begin(proto::BeginResult {
+            transaction: begun.handle.get(),
+            snapshot_version: begun.snapshot_version.get(),
+        }),
+        Reply::Committed(version) => Message::Commit(proto::CommitResult {
+            version: version.get(),
+        }),
+        Reply::RolledBack => Message::Rollback(proto::RollbackResult {}),
         Reply::DatabaseOpened(opened) => Message::OpenDb(proto::OpenDbResult {
             db_id: opened.id.get(),
             created: opened.created,
@@ -160,6 +169,13 @@ fn reply_from_wire(message: Message) -> Result<Reply, FrameError> {
         }),
         Message::CloseCursor(proto::CloseCursorResult {}) => Reply::CursorClosed,
         Message::Count(count) => Reply::Count(count.documents),
+        Message::Begin(begun) => Reply::Begun(BegunTransaction {
+            handle: TransactionHandle::new(begun.transaction)
+                .ok_or_else(|| malformed("begin", "transaction"))?,
+            snapshot_version: Version::new(begun.snapshot_version),
+        }),
+        Message::Commit(committed) => Reply::Committed(Version::new(committed.version)),
+        Message::Rollback(proto::RollbackResult {}) => Reply::RolledBack,
         Message::OpenDb(opened) => Reply::DatabaseOpened(OpenedDatabase {
             id: DatabaseId::new(opened.db_id),
             created: opened.created,

@@ -101,6 +101,10 @@ fn database_to_wire(it: DatabaseStatistics) -> proto::DatabaseStatistics {
         last_compaction: it.last_compaction.map(run_to_wire),
         last_healing: it.last_healing.map(run_to_wire),
         recovery_us: it.recovery_us,
+        transactions_open: it.transactions_open,
+        transaction_conflicts: it.transaction_conflicts,
+        snapshots_expired: it.snapshots_expired,
+        oldest_snapshot_ms: it.oldest_snapshot_ms,
     }
 }
 
@@ -136,6 +140,10 @@ fn database_from_wire(it: proto::DatabaseStatistics) -> DatabaseStatistics {
         last_compaction: it.last_compaction.map(run_from_wire),
         last_healing: it.last_healing.map(run_from_wire),
         recovery_us: it.recovery_us,
+        transactions_open: it.transactions_open,
+        transaction_conflicts: it.transaction_conflicts,
+        snapshots_expired: it.snapshots_expired,
+        oldest_snapshot_ms: it.oldest_snapshot_ms,
     }
 }
 

@@ -770,10 +770,10 @@ pub struct DatabaseStatistics {
     /// Bytes of the data files that no live document and no snapshot needs.
     #[prost(uint64, optional, tag = "12")]
     pub dead_bytes: ::core::option::Option<u64>,
-    /// Transactions begun since the start.
+    /// Transactions begun since the start, single operations among them.
     #[prost(uint64, optional, tag = "13")]
     pub transactions_begun: ::core::option::Option<u64>,
-    /// Transactions committed since the start.
+    /// Transactions committed since the start, single operations among them.
     #[prost(uint64, optional, tag = "14")]
     pub transactions_committed: ::core::option::Option<u64>,
     /// The newest committed transaction.
@@ -824,6 +824,18 @@ pub struct DatabaseStatistics {
     /// Duration of the last recovery, in microseconds.
     #[prost(uint64, optional, tag = "30")]
     pub recovery_us: ::core::option::Option<u64>,
+    /// Transactions of many steps that are open.
+    #[prost(uint64, optional, tag = "40")]
+    pub transactions_open: ::core::option::Option<u64>,
+    /// Transactions that were refused because another one was first, since the start.
+    #[prost(uint64, optional, tag = "41")]
+    pub transaction_conflicts: ::core::option::Option<u64>,
+    /// Snapshots that were ended because they grew too old, since the start.
+    #[prost(uint64, optional, tag = "42")]
+    pub snapshots_expired: ::core::option::Option<u64>,
+    /// Age of the oldest open snapshot, in milliseconds; absent when none is open.
+    #[prost(uint64, optional, tag = "43")]
+    pub oldest_snapshot_ms: ::core::option::Option<u64>,
 }
 /// When a write is acknowledged, relative to the sync that makes it durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -936,7 +948,7 @@ pub struct Request {
     /// CODE_UNKNOWN_OPERATION.
     #[prost(
         oneof = "request::Command",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 30, 31, 32"
     )]
     pub command: ::core::option::Option<request::Command>,
 }
@@ -991,6 +1003,15 @@ pub mod request {
         /// Gives a cursor of a scan up before its end.
         #[prost(message, tag = "24")]
         CloseCursor(super::CloseCursor),
+        /// Begins a transaction.
+        #[prost(message, tag = "30")]
+        Begin(super::Begin),
+        /// Makes a transaction happen.
+        #[prost(message, tag = "31")]
+        Commit(super::Commit),
+        /// Ends a transaction without a trace.
+        #[prost(message, tag = "32")]
+        Rollback(super::Rollback),
     }
 }
 /// What a server answers: one response for every request.
@@ -1007,7 +1028,7 @@ pub struct Response {
     /// The result, under the number that its command has in Request.
     #[prost(
         oneof = "response::Result",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 30, 31, 32"
     )]
     pub result: ::core::option::Option<response::Result>,
 }
@@ -1061,6 +1082,15 @@ pub mod response {
         /// Of CloseCursor.
         #[prost(message, tag = "24")]
         CloseCursor(super::CloseCursorResult),
+        /// Of Begin.
+        #[prost(message, tag = "30")]
+        Begin(super::BeginResult),
+        /// Of Commit.
+        #[prost(message, tag = "31")]
+        Commit(super::CommitResult),
+        /// Of Rollback.
+        #[prost(message, tag = "32")]
+        Rollback(super::RollbackResult),
     }
 }
 /// Introduces the client. Optional on a Unix socket; the first request everywhere else.
@@ -1206,6 +1236,11 @@ pub struct Execute {
     /// The operations, at most Limits.request_operations of them.
     #[prost(message, repeated, tag = "3")]
     pub operations: ::prost::alloc::vec::Vec<Operation>,
+    /// The transaction that the operations belong to, as BeginResult named it; 0: they are committed
+    /// by themselves. Nothing of a transaction is durable, or seen by others, before its Commit; what
+    /// it wrote has the version 0 until then.
+    #[prost(uint64, tag = "5")]
+    pub transaction: u64,
 }
 /// The answers of the operations.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1239,6 +1274,11 @@ pub struct Scan {
     /// known there, or was given up because it lay unused too long, answers CODE_TXN_EXPIRED.
     #[prost(uint64, tag = "6")]
     pub cursor: u64,
+    /// The transaction whose snapshot and writes are listed; 0: none. Within a transaction the server
+    /// keeps nothing for a cursor: it is sent with the same `collection`, need not be closed, and may
+    /// be used again.
+    #[prost(uint64, tag = "7")]
+    pub transaction: u64,
 }
 /// A page of documents.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1272,6 +1312,9 @@ pub struct Count {
     /// Name of the collection; empty means `_default`.
     #[prost(string, tag = "2")]
     pub collection: ::prost::alloc::string::String,
+    /// The transaction whose snapshot and writes are counted; 0: what is durable.
+    #[prost(uint64, tag = "3")]
+    pub transaction: u64,
 }
 /// The count.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1380,6 +1423,59 @@ pub struct CheckpointResult {
     #[prost(uint64, tag = "5")]
     pub covered_position: u64,
 }
+/// Begins a transaction on what is durable now. CODE_TOO_MANY_TXNS when as many are open as are
+/// allowed. It is rolled back when its connection closes, or when it grows too old.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Begin {
+    /// The database.
+    #[prost(uint64, tag = "1")]
+    pub db_id: u64,
+    /// What it is protected from.
+    #[prost(enumeration = "Isolation", tag = "2")]
+    pub isolation: i32,
+}
+/// An open transaction.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BeginResult {
+    /// What the connection names it by: never 0, and unknown to any other connection. A transaction
+    /// that is not known, or that was ended because it grew too old, answers CODE_TXN_EXPIRED.
+    #[prost(uint64, tag = "1")]
+    pub transaction: u64,
+    /// The newest transaction that it sees.
+    #[prost(uint64, tag = "2")]
+    pub snapshot_version: u64,
+}
+/// Makes a transaction happen: all of it, or nothing. CODE_TXN_CONFLICT names what another
+/// transaction changed meanwhile. The transaction is over either way.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Commit {
+    /// The database.
+    #[prost(uint64, tag = "1")]
+    pub db_id: u64,
+    /// The transaction.
+    #[prost(uint64, tag = "2")]
+    pub transaction: u64,
+}
+/// The transaction has happened.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CommitResult {
+    /// The version of everything that it wrote; when it wrote nothing, the one that it saw.
+    #[prost(uint64, tag = "1")]
+    pub version: u64,
+}
+/// Ends a transaction without a trace. One that is not known is no error.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Rollback {
+    /// The database.
+    #[prost(uint64, tag = "1")]
+    pub db_id: u64,
+    /// The transaction.
+    #[prost(uint64, tag = "2")]
+    pub transaction: u64,
+}
+/// The transaction is gone.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RollbackResult {}
 /// Whether OpenDb may or must create.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -1409,6 +1505,35 @@ impl CreateMode {
             "CREATE_MODE_IF_MISSING" => Some(Self::IfMissing),
             "CREATE_MODE_NEVER" => Some(Self::Never),
             "CREATE_MODE_ALWAYS" => Some(Self::Always),
+            _ => None,
+        }
+    }
+}
+/// What a transaction is protected from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Isolation {
+    /// As if transactions had run one after the other.
+    Serializable = 0,
+    /// Reads are of one moment, and of two that write one document the first to commit wins.
+    Snapshot = 1,
+}
+impl Isolation {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Serializable => "ISOLATION_SERIALIZABLE",
+            Self::Snapshot => "ISOLATION_SNAPSHOT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ISOLATION_SERIALIZABLE" => Some(Self::Serializable),
+            "ISOLATION_SNAPSHOT" => Some(Self::Snapshot),
             _ => None,
         }
     }

@@ -2,8 +2,8 @@
 
 use bytes::{Bytes, BytesMut};
 use docdb_ipc::{
-    ClientCodec, Command, Execute, Page, Reply, Request, RequestId, Response, Scan, ServerCodec,
-    StoredDocument,
+    BegunTransaction, ClientCodec, Command, Execute, Page, Reply, Request, RequestId, Response,
+    Scan, ServerCodec, StoredDocument, TransactionHandle,
 };
 use docdb_types::{
     Action, Change, Code, CollectionName, DatabaseId, DatabaseName, Error, Limits, Operation,
@@ -142,6 +142,7 @@ fn a_scan_and_its_page() {
         limit: 3,
         max_bytes: 4,
         cursor: docdb_ipc::CursorId::new(5),
+        transaction: None,
     };
     request(
         2,
@@ -163,6 +164,62 @@ fn a_scan_and_its_page() {
         Ok(Reply::Page(page)),
         "11000000 0802 6a0d 0a07 0802 1001 1a0133 1005 1809",
     );
+}
+
+#[test]
+fn a_transaction_is_begun_used_committed_and_rolled_back() {
+    let database = DatabaseId::new(1);
+    let transaction = TransactionHandle::new(3).unwrap();
+    let isolation = docdb_types::Isolation::Snapshot;
+    request(
+        2,
+        Command::Begin {
+            database,
+            isolation,
+        },
+        "09000000 0802 f201 04 0801 1001",
+    );
+    let begun = BegunTransaction {
+        handle: transaction,
+        snapshot_version: Version::new(9),
+    };
+    response(
+        2,
+        Ok(Reply::Begun(begun)),
+        "09000000 0802 f201 04 0803 1009",
+    );
+    let execute = Execute {
+        transaction: Some(transaction),
+        ..Execute::new(database, false, Vec::new())
+    };
+    request(
+        2,
+        Command::Execute(execute),
+        "08000000 0802 62 04 0801 2803",
+    );
+    request(
+        2,
+        Command::Commit {
+            database,
+            transaction,
+        },
+        "09000000 0802 fa01 04 0801 1003",
+    );
+    let version = Version::new(10);
+    response(
+        2,
+        Ok(Reply::Committed(version)),
+        "07000000 0802 fa01 02 080a",
+    );
+    request(
+        2,
+        Command::Rollback {
+            database,
+            transaction,
+        },
+        "09000000 0802 8202 04 0801 1003",
+    );
+    response(2, Ok(Reply::RolledBack), "05000000 0802 8202 00");
 }
 
 #[test]

@@ -111,7 +111,13 @@ pub(crate) fn commands() -> Vec<Command> {
         limit: 100,
         max_bytes: 1 << 20,
         cursor: None,
+        transaction: TransactionHandle::new(6),
     };
+    let in_transaction = Execute {
+        transaction: TransactionHandle::new(u64::MAX),
+        ..Execute::new(database, true, operations())
+    };
+    let transaction = TransactionHandle::new(7).unwrap();
     let mut commands = vec![
         Command::Hello(Hello {
             protocol_version: PROTOCOL_VERSION,
@@ -122,6 +128,15 @@ pub(crate) fn commands() -> Vec<Command> {
         Command::Execute(Execute::new(database, false, operations())),
         Command::Execute(Execute::new(database, true, operations())),
         Command::Execute(Execute::new(database, false, Vec::new())),
+        Command::Execute(in_transaction),
+        Command::Commit {
+            database,
+            transaction,
+        },
+        Command::Rollback {
+            database,
+            transaction,
+        },
         Command::Scan(Scan {
             cursor: CursorId::new(4),
             ..scan.clone()
@@ -133,6 +148,7 @@ pub(crate) fn commands() -> Vec<Command> {
         Command::Count {
             database,
             collection: CollectionName::DEFAULT,
+            transaction: Some(transaction),
         },
         Command::CloseDatabase { database },
         Command::DropDatabase { name: name.clone() },
@@ -152,6 +168,10 @@ pub(crate) fn commands() -> Vec<Command> {
         },
         Command::Checkpoint { database },
     ];
+    commands.extend(Isolation::ALL.map(|isolation| Command::Begin {
+        database,
+        isolation,
+    }));
     commands.extend(
         [CreateMode::IfMissing, CreateMode::Never, CreateMode::Always].map(|create| {
             Command::OpenDatabase {
@@ -270,6 +290,10 @@ fn statistics() -> Statistics {
             last_compaction: run(22),
             last_healing: run(23),
             recovery_us: Some(24),
+            transactions_open: Some(25),
+            transaction_conflicts: Some(26),
+            snapshots_expired: Some(27),
+            oldest_snapshot_ms: Some(28),
         },
     }
 }
@@ -306,6 +330,12 @@ pub(crate) fn replies() -> Vec<Reply> {
         Reply::CursorClosed,
         Reply::Count(0),
         Reply::Count(u64::MAX),
+        Reply::Begun(BegunTransaction {
+            handle: TransactionHandle::MIN,
+            snapshot_version: Version::new(9),
+        }),
+        Reply::Committed(Version::new(10)),
+        Reply::RolledBack,
         Reply::DatabaseClosed,
         Reply::DatabaseDropped,
         Reply::Databases(

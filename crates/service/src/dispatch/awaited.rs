@@ -4,7 +4,7 @@ use std::task::{Context, Poll, ready};
 
 use docdb_engine::{Answers, Ticket};
 use docdb_ipc::Reply;
-use docdb_types::Error;
+use docdb_types::{Error, Version};
 
 use super::collections::Created;
 use super::execute::Shape;
@@ -18,6 +18,7 @@ pub(crate) enum Awaited {
     /// There; `None` once taken.
     Ready(Option<Answer>),
     Operations(Ticket<Answers>, Shape),
+    Committed(Ticket<Result<Version, Error>>),
     CollectionCreated(Ticket<Result<(), Error>>, Created),
     CollectionDeleted(Ticket<Result<(), Error>>),
 }
@@ -35,6 +36,10 @@ impl Awaited {
             Self::Operations(ticket, shape) => match ticket.poll_once() {
                 Ok(answers) => Ok(shape.reply(answers)),
                 Err(ticket) => Err(Self::Operations(ticket, shape)),
+            },
+            Self::Committed(ticket) => match ticket.poll_once() {
+                Ok(committed) => Ok(committed.map(Reply::Committed)),
+                Err(ticket) => Err(Self::Committed(ticket)),
             },
             Self::CollectionCreated(ticket, created) => match ticket.poll_once() {
                 Ok(done) => Ok(created.reply(done)),
@@ -58,6 +63,9 @@ impl Future for Awaited {
                 let answers = ready!(Pin::new(ticket).poll(context));
                 Poll::Ready(std::mem::take(shape).reply(answers))
             }
+            Self::Committed(ticket) => Pin::new(ticket)
+                .poll(context)
+                .map(|committed| committed.map(Reply::Committed)),
             Self::CollectionCreated(ticket, created) => Pin::new(ticket)
                 .poll(context)
                 .map(|done| created.reply(done)),

@@ -30,33 +30,45 @@ pub(crate) fn writes(execute: &Execute) -> bool {
 /// Hands the operations to the engine.
 pub(crate) fn begin(
     database: &Arc<LogicalDb>,
-    execute: Execute,
+    mut execute: Execute,
     is_alone: bool,
     frame_limit: FrameLimit,
 ) -> Begun {
-    let envelope = RESULT_ENVELOPE_BYTES * (1 + execute.operations.len() + execute.refused.len());
-    let shape = Shape {
-        is_atomic: execute.atomic,
-        refused: execute.refused,
-    };
+    let answer_bytes = answer_room(&execute, frame_limit);
+    let operations = std::mem::take(&mut execute.operations);
     let submitted = database.submit(Request {
-        operations: execute.operations,
+        operations,
         atomicity: if execute.atomic {
             Atomicity::All
         } else {
             Atomicity::Each
         },
         may_refuse_early: is_alone,
-        // A text that does not fit is an error of its own, so that the other answers arrive.
-        answer_bytes: frame_limit.bytes().saturating_sub(envelope),
+        answer_bytes,
     });
     Begun {
-        awaited: Awaited::Operations(submitted.ticket, shape),
+        awaited: Awaited::Operations(submitted.ticket, Shape::of(execute)),
         lead: submitted.lead,
     }
 }
 
+/// Bytes that the texts of the answers may take. One that does not fit is an error of its own, so
+/// that the other answers arrive.
+pub(super) fn answer_room(execute: &Execute, frame_limit: FrameLimit) -> usize {
+    let answers = execute.operations.len() + execute.refused.len();
+    let envelope = RESULT_ENVELOPE_BYTES * (1 + answers);
+    frame_limit.bytes().saturating_sub(envelope)
+}
+
 impl Shape {
+    /// The shape of the answer to these operations.
+    pub(super) fn of(execute: Execute) -> Self {
+        Self {
+            is_atomic: execute.atomic,
+            refused: execute.refused,
+        }
+    }
+
     /// The reply: one answer for each operation, or the error that stopped a transaction.
     pub(crate) fn reply(self, mut answers: Answers) -> Answer {
         if self.is_atomic {

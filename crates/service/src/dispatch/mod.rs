@@ -8,7 +8,8 @@ mod scan;
 mod statistics;
 mod tally;
 mod task;
+mod transact;
 
 pub(crate) use awaited::{Answer, Awaited};
 pub(crate) use catalog::{CatalogTask, Settled};
-pub(crate) use task::{Begun, Question, Task};
+pub(crate) use task::{Begun, Question, Task, Within};

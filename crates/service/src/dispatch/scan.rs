@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use docdb_engine::{LogicalDb, ScanLimit};
-use docdb_ipc::{Page, Reply, Scan, StoredDocument};
+use docdb_ipc::{CursorId, Page, Reply, Scan, StoredDocument};
 use docdb_types::{Code, Error};
 
 use super::awaited::Answer;
@@ -61,14 +61,19 @@ pub(super) fn page(
         cursor.next = Some(next);
         cursors.keep(scan.cursor, cursor)
     });
+    Ok(reply(page, cursor))
+}
+
+/// A page as it is sent.
+pub(super) fn reply(page: docdb_engine::Page, cursor: Option<CursorId>) -> Reply {
     let documents = page.documents.into_iter().map(|found| StoredDocument {
         id: found.id,
         version: found.version,
         document: found.text,
     });
-    Ok(Reply::Page(Page {
+    Reply::Page(Page {
         documents: documents.collect(),
         cursor,
         snapshot_version: page.version,
-    }))
+    })
 }

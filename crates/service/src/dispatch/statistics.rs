@@ -1,4 +1,9 @@
-use docdb_engine::{Condition, DatabaseStatistics as Figures, DatabaseStatus as Stand, LogicalDb};
+use std::time::Duration;
+
+use docdb_engine::{
+    Condition, DatabaseStatistics as Figures, DatabaseStatus as Stand, LogicalDb,
+    TransactionStatistics,
+};
 use docdb_ipc::{
     DatabaseStatistics, DatabaseStatus, MaintenanceRun, Reply, ServerStatistics, Statistics,
 };
@@ -118,11 +123,14 @@ struct Sum {
     data_bytes: u64,
     data_files: u64,
     dead_bytes: u64,
-    committed: u64,
     memory_bytes: u64,
     memory_cap_bytes: u64,
     index_bytes: u64,
     snapshots: u64,
+    snapshots_expired: u64,
+    oldest_snapshot: Option<Duration>,
+    one_step: u64,
+    transactions: TransactionStatistics,
     queued: u64,
     batches: u64,
     batch_size: Tally,
@@ -141,11 +149,17 @@ impl Sum {
         self.data_bytes += of.data_bytes;
         self.data_files += of.data_files;
         self.dead_bytes += of.data_bytes.saturating_sub(of.live_bytes);
-        self.committed += of.committed;
+        self.one_step += of.one_step;
         self.memory_bytes += of.memory_bytes;
         self.memory_cap_bytes += of.memory_cap_bytes;
         self.index_bytes += of.index_bytes;
         self.snapshots += of.snapshots;
+        self.snapshots_expired += of.expired_snapshots;
+        self.oldest_snapshot = self.oldest_snapshot.max(of.oldest_snapshot);
+        self.transactions.open += of.transactions.open;
+        self.transactions.begun += of.transactions.begun;
+        self.transactions.committed += of.transactions.committed;
+        self.transactions.conflicts += of.transactions.conflicts;
         self.queued += of.queued;
         self.batches += of.log.batches;
         let (batches, syncs) = (&of.log.batch_records, &of.log.sync_latency_us);
@@ -174,7 +188,15 @@ impl Sum {
             data_bytes: Some(self.data_bytes),
             data_files: Some(self.data_files),
             dead_bytes: Some(self.dead_bytes),
-            transactions_committed: Some(self.committed),
+            // Whatever is one step is begun and committed at once.
+            transactions_begun: Some(self.one_step + self.transactions.begun),
+            transactions_committed: Some(self.one_step + self.transactions.committed),
+            transactions_open: Some(self.transactions.open),
+            transaction_conflicts: Some(self.transactions.conflicts),
+            snapshots_expired: Some(self.snapshots_expired),
+            oldest_snapshot_ms: self
+                .oldest_snapshot
+                .and_then(|age| u64::try_from(age.as_millis()).ok()),
             memory_used_bytes: Some(self.memory_bytes),
             memory_cap_bytes: Some(self.memory_cap_bytes),
             index_bytes: Some(self.index_bytes),

@@ -2,15 +2,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use docdb_engine::{Lead, LogicalDb};
-use docdb_ipc::{Execute, Reply, Scan};
-use docdb_types::{CollectionName, DatabaseId};
+use docdb_ipc::{Execute, Reply, Scan, TransactionHandle};
+use docdb_types::{CollectionName, DatabaseId, Error, Isolation};
 
 use super::awaited::{Answer, Awaited};
-use super::{collections, execute, scan, statistics};
+use super::{collections, execute, scan, statistics, transact};
 use crate::cursor::Cursors;
 use crate::job::abandoned;
 use crate::session::Access;
 use crate::shared::Shared;
+use crate::transactions::Transactions;
 
 /// What one operation costs beside its payload, in the scheduler's bytes.
 const OPERATION_COST: u64 = 64;
@@ -20,6 +21,8 @@ const OPERATION_COST: u64 = 64;
 pub(crate) struct Task {
     pub(crate) database: DatabaseId,
     pub(crate) question: Question,
+    /// Those of the connection.
+    pub(crate) transactions: Arc<Transactions>,
     /// Whether nothing else of the connection is under way on the database.
     pub(crate) is_alone: bool,
 }
@@ -30,10 +33,22 @@ pub(crate) enum Question {
     Execute(Execute),
     Scan(Scan, Arc<Cursors>),
     Count(CollectionName),
+    Begin(Isolation),
+    Transact(TransactionHandle, Within),
     CreateCollection(CollectionName),
     DeleteCollection(CollectionName),
     ListCollections,
     Statistics,
+}
+
+/// What is done with an open transaction.
+#[derive(Debug)]
+pub(crate) enum Within {
+    Execute(Execute),
+    Scan(Scan),
+    Count(CollectionName),
+    Commit,
+    Rollback,
 }
 
 /// What became of a task when it was run.
@@ -50,7 +65,14 @@ impl Question {
         match self {
             Self::Execute(execute) if execute::writes(execute) => Access::Write,
             Self::CreateCollection(_) | Self::DeleteCollection(_) => Access::Write,
-            Self::Execute(_)
+            // Steps of a transaction take effect in their order.
+            Self::Transact(_, Within::Execute(execute)) if execute::writes(execute) => {
+                Access::Write
+            }
+            Self::Transact(_, Within::Commit | Within::Rollback) => Access::Write,
+            Self::Transact(..)
+            | Self::Begin(_)
+            | Self::Execute(_)
             | Self::Scan(..)
             | Self::Count(_)
             | Self::ListCollections
@@ -63,15 +85,19 @@ impl Task {
     /// What it weighs against the work of other databases, in bytes moved.
     pub(crate) fn cost(&self, shared: &Shared) -> u64 {
         match &self.question {
-            Question::Execute(execute) => {
+            Question::Execute(execute) | Question::Transact(_, Within::Execute(execute)) => {
                 let payload = execute
                     .operations
                     .iter()
                     .map(|operation| OPERATION_COST + operation.action.payload_bytes() as u64);
                 payload.sum()
             }
-            Question::Scan(scan, _) => scan::limit(scan, shared).bytes as u64,
+            Question::Scan(scan, _) | Question::Transact(_, Within::Scan(scan)) => {
+                scan::limit(scan, shared).bytes as u64
+            }
             Question::Count(_)
+            | Question::Begin(_)
+            | Question::Transact(..)
             | Question::CreateCollection(_)
             | Question::DeleteCollection(_)
             | Question::ListCollections
@@ -105,11 +131,47 @@ impl Task {
             Question::Count(collection) => {
                 Begun::answered(database.count(&collection).map(Reply::Count))
             }
+            Question::Begin(isolation) => {
+                Begun::answered(transact::begin(database, isolation, &self.transactions))
+            }
+            Question::Transact(handle, within) => {
+                let begun = within.begin_on(handle, self.database, &self.transactions, shared);
+                begun.unwrap_or_else(|error| Begun::answered(Err(error)))
+            }
             Question::CreateCollection(name) => collections::create(database, name),
             Question::DeleteCollection(name) => collections::delete(database, name),
             Question::ListCollections => Begun::answered(collections::list(database)),
             Question::Statistics => Begun::answered(Ok(statistics::of_database(database, shared))),
         }
+    }
+}
+
+impl Within {
+    fn begin_on(
+        self,
+        handle: TransactionHandle,
+        database: DatabaseId,
+        transactions: &Transactions,
+        shared: &Shared,
+    ) -> Result<Begun, Error> {
+        let answer = match self {
+            Self::Execute(execute) => {
+                let frame_limit = shared.codec.frame_limit();
+                transact::execute(handle, execute, transactions, frame_limit)
+            }
+            Self::Scan(scan) => {
+                let limit = scan::limit(&scan, shared);
+                transact::scan(handle, &scan, limit, transactions)
+            }
+            Self::Count(collection) => transact::count(handle, database, &collection, transactions),
+            Self::Commit => return transact::commit(handle, database, transactions),
+            Self::Rollback => {
+                // One that is over already needs no rollback.
+                drop(transactions.take(handle, database));
+                Ok(Reply::RolledBack)
+            }
+        };
+        Ok(Begun::answered(answer))
     }
 }
 

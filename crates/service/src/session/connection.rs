@@ -23,6 +23,7 @@ use crate::dispatch::{Answer, Awaited};
 use crate::lead::Leading;
 use crate::shared::Shared;
 use crate::shutdown::Phase;
+use crate::transactions::Transactions;
 
 /// Bytes of answers beyond which no further request is taken up until the client takes some.
 const OUTPUT_FULL_BYTES: usize = 1024 * 1024;
@@ -53,6 +54,8 @@ pub(crate) struct Session<S> {
     /// The commit that falls to this session.
     pub(super) leading: Option<Leading>,
     pub(super) cursors: Arc<Cursors>,
+    /// Rolled back with the session.
+    pub(super) transactions: Arc<Transactions>,
     pub(super) spare: Option<Channel>,
     pub(super) phase: Phase,
     reading: Reading,
@@ -96,6 +99,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             placed: Vec::new(),
             leading: None,
             cursors: Arc::new(Cursors::new(options.max_cursors, options.deadlines.cursor)),
+            transactions: Arc::new(Transactions::new(
+                options.max_transactions,
+                options.engine.transactions.max_age,
+            )),
             spare: None,
             phase,
             reading: Reading::On,
@@ -234,10 +241,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             idle: self.in_flight.is_empty() && self.input.is_empty() && self.output.is_empty(),
         };
         let deadlines = &self.shared.options.deadlines;
-        match self
-            .timing
-            .wait(owed, deadlines, self.cursors.next_expiry())
-        {
+        let expiries = [self.cursors.next_expiry(), self.transactions.next_expiry()];
+        let next_expiry = expiries.into_iter().flatten().min();
+        match self.timing.wait(owed, deadlines, next_expiry) {
             Some(at) => {
                 self.signals.push(Source::deadline(at));
                 Poll::Ready(Ok(()))
@@ -295,6 +301,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     fn take_deadline(&mut self) -> Result<(), Broken> {
         self.cursors.expire();
+        self.transactions.expire();
         match self.timing.fired(&self.shared.options.deadlines) {
             Some(Overdue::Write) => return Err(Broken),
             Some(Overdue::Frame) => {

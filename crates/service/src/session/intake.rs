@@ -10,7 +10,7 @@ use tokio_util::codec::Decoder;
 use super::connection::Session;
 use super::event::{Source, Tag};
 use super::order::{Access, Begin, Scope};
-use crate::dispatch::{Awaited, Begun, CatalogTask, Question, Task};
+use crate::dispatch::{Awaited, Begun, CatalogTask, Question, Task, Within};
 use crate::job::{Job, refused, stopping};
 use crate::lead::Leading;
 
@@ -79,14 +79,43 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 self.cursors.close(cursor);
                 return self.answer_at_once(id, Reply::CursorClosed);
             }
-            Command::Execute(execute) => Work::ask(execute.database, Question::Execute(execute)),
-            Command::Scan(scan) => {
-                Work::ask(scan.database, Question::Scan(scan, self.cursors.clone()))
-            }
+            Command::Execute(execute) => Work::ask(
+                execute.database,
+                match execute.transaction {
+                    Some(handle) => Question::Transact(handle, Within::Execute(execute)),
+                    None => Question::Execute(execute),
+                },
+            ),
+            Command::Scan(scan) => Work::ask(
+                scan.database,
+                match scan.transaction {
+                    Some(handle) => Question::Transact(handle, Within::Scan(scan)),
+                    None => Question::Scan(scan, self.cursors.clone()),
+                },
+            ),
             Command::Count {
                 database,
                 collection,
-            } => Work::ask(database, Question::Count(collection)),
+                transaction,
+            } => Work::ask(
+                database,
+                match transaction {
+                    Some(handle) => Question::Transact(handle, Within::Count(collection)),
+                    None => Question::Count(collection),
+                },
+            ),
+            Command::Begin {
+                database,
+                isolation,
+            } => Work::ask(database, Question::Begin(isolation)),
+            Command::Commit {
+                database,
+                transaction,
+            } => Work::ask(database, Question::Transact(transaction, Within::Commit)),
+            Command::Rollback {
+                database,
+                transaction,
+            } => Work::ask(database, Question::Transact(transaction, Within::Rollback)),
             Command::CreateCollection {
                 database,
                 collection,
@@ -141,6 +170,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                         Task {
                             database,
                             question,
+                            transactions: self.transactions.clone(),
                             is_alone,
                         },
                     );
@@ -209,6 +239,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.opened.remove(&database);
         self.order.forget(database);
         self.cursors.close_all_of(database);
+        self.transactions.end_all_of(database);
     }
 
     /// Answers every request that has not begun: there is no time left for them.

@@ -136,6 +136,7 @@ async fn a_database_is_used_only_between_its_opening_and_closing_on_the_connecti
     let error = client.call(Command::Count {
         database: unknown,
         collection: CollectionName::DEFAULT,
+        transaction: None,
     });
     assert_eq!(error.await.unwrap_err().code(), Code::DbNotOpen);
 }

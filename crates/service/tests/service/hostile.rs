@@ -369,6 +369,7 @@ async fn with_small_frames_what_fits_arrives() {
         limit: 0,
         max_bytes: 0,
         cursor: None,
+        transaction: None,
     };
     let page = client.call(Command::Scan(scan)).await;
     assert!(matches!(page, Ok(Reply::Page(page)) if page.documents.len() == 1));
@@ -397,6 +398,7 @@ async fn the_largest_document_goes_in_and_comes_back() {
             limit: 0,
             max_bytes: 0,
             cursor: None,
+            transaction: None,
         }))
         .await;
     assert!(matches!(page, Ok(Reply::Page(page)) if page.documents.len() == 1));

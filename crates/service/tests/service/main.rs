@@ -17,3 +17,4 @@ mod refusals;
 mod scan;
 mod socket;
 mod statistics;
+mod transactions;

@@ -104,6 +104,7 @@ async fn collections_are_made_and_counted_in_order() {
     let count = || Command::Count {
         database: db,
         collection: collection.clone(),
+        transaction: None,
     };
     client.feed(execute(db, vec![operation.clone()])).await;
     client

@@ -13,6 +13,7 @@ fn scan(database: DatabaseId) -> Scan {
         limit: 0,
         max_bytes: 0,
         cursor: None,
+        transaction: None,
     }
 }
 

@@ -1,3 +1,8 @@
+use std::fmt;
+use std::str::FromStr;
+
+use crate::{Code, Error};
+
 /// What a transaction is protected from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Isolation {
@@ -12,6 +17,9 @@ pub enum Isolation {
 }
 
 impl Isolation {
+    /// Both levels.
+    pub const ALL: [Self; 2] = [Self::Serializable, Self::Snapshot];
+
     /// The name used in the shell and in logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -20,12 +28,26 @@ impl Isolation {
             Self::Snapshot => "snapshot",
         }
     }
+}
 
-    /// The level of this name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Serializable, Self::Snapshot]
+impl fmt::Display for Isolation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Isolation {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::ALL
             .into_iter()
-            .find(|level| level.as_str() == name)
+            .find(|level| level.as_str() == text)
+            .ok_or_else(|| {
+                Error::new(
+                    Code::UnknownOperation,
+                    format!("unknown isolation {text:?}, expected serializable or snapshot"),
+                )
+            })
     }
 }
