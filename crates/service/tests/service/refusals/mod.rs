@@ -5,6 +5,7 @@
 //! docdb cannot say most of what is refused here.
 
 mod collections;
+mod damaged;
 mod databases;
 mod documents;
 mod json;

@@ -36,7 +36,7 @@ impl Watched {
         Self::on(Harness::start_with(change).await).await
     }
 
-    async fn on(harness: Harness) -> Self {
+    pub(super) async fn on(harness: Harness) -> Self {
         let stream = UnixStream::connect(harness.socket()).await.unwrap();
         let mut watched = Self {
             harness,
@@ -47,6 +47,11 @@ impl Watched {
         };
         watched.database = watched.open("a").await;
         watched
+    }
+
+    /// Ends the connection.
+    pub(super) fn into_harness(self) -> Harness {
+        self.harness
     }
 
     /// Stops the service and starts it again with its default options.
