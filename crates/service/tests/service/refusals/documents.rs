@@ -1,9 +1,11 @@
 //! What each operation answers where it does not succeed.
 
+use docdb_ipc::Reply;
 use docdb_types::{Change, Code};
 
 use super::message::{
-    SET, create, delete, every_operation, merge, patch, read, step, update, upsert,
+    Message, SET, create, delete, every_operation, execute, merge, patch, read, step, update,
+    upsert,
 };
 use super::watched::Watched;
 
@@ -74,4 +76,49 @@ async fn ids_begin_with_1_and_end_with_the_largest_number() {
         assigned.push(outcome.id.get());
     }
     assert_eq!(assigned, [2, 3]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_is_refused_among_writes_leaves_no_byte_in_the_log_and_takes_no_version() {
+    let mut watched = Watched::start().await;
+    let twins = [watched.database, watched.open("b").await];
+    let bad = [
+        create(1, "{}"),
+        create(9, "{"),
+        update(5, "{}", None),
+        delete(1, Some(77)),
+        patch(1, &[step(SET, "/a", "1"), step(SET, "/a/b", "1")], None),
+        merge(6, "{}", None),
+        Message::new(),
+    ];
+    let good: Vec<Message> = (1..=8).map(|id| create(id * 10, "{\"a\":1}")).collect();
+    let mixed = good.iter().zip(bad.iter().cycle());
+    let mixed: Vec<Message> = mixed
+        .flat_map(|(good, bad)| [bad.clone(), good.clone(), bad.clone()])
+        .collect();
+    let mut versions = Vec::new();
+    for (database, operations) in twins.into_iter().zip([mixed, good]) {
+        watched.database = database;
+        watched.serves("first", &create(1, "{}")).await;
+        let answer = watched.ask(&execute(database, false, &operations)).await;
+        let Ok(Reply::Results(results)) = answer else {
+            panic!("{answer:?}");
+        };
+        let written: Vec<_> = results
+            .iter()
+            .filter_map(|result| result.as_ref().ok())
+            .map(|outcome| outcome.version)
+            .collect();
+        assert_eq!(written.len(), 8);
+        versions.push(written);
+    }
+    assert_eq!(versions[0], versions[1]);
+    let lengths = |name: &str| -> Vec<usize> {
+        let begin = format!("/wal/{name}.");
+        let disk = watched.disk();
+        let files = disk.iter().filter(|(path, _)| path.contains(&begin));
+        files.map(|(_, bytes)| bytes.len()).collect()
+    };
+    assert!(!lengths("a").is_empty());
+    assert_eq!(lengths("a"), lengths("b"));
 }
