@@ -184,8 +184,7 @@ async fn the_patches_of_a_request_have_262144_steps_and_not_one_more() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_command_that_is_not_known_is_refused_and_the_connection_goes_on() {
     let mut watched = Watched::start().await;
-    // Numbers that are kept for later among them.
-    for field in [2, 9, 25, 29, 33, 38, 39, 100, (1 << 29) - 1] {
+    for field in [2, 9, 100, 1000, (1 << 29) - 1] {
         let command = super::message::Command {
             field,
             message: Message::new(),
