@@ -1,29 +1,32 @@
 //! Moving what is still live from the log to a data file, so that the log can be trimmed.
 
-use std::time::Duration;
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use docdb_storage::{
-    DataFileMetadata, DataFileRecord, DataFileWriter, Entry, LogPosition, Manifest, Record,
-    RecordKind, StorageHome,
+    DataFileMetadata, DataFileNumber, DataFileRecord, DataFileWriter, Entry, LogPosition, Manifest,
+    Record, RecordKind, StorageHome,
 };
 use docdb_types::{CollectionId, DocumentId, Error, TransactionId};
 use docdb_wal::Lsn;
 
 use crate::commit::closed;
-use crate::database::{LogicalDb, Missed};
+use crate::database::{LogicalDb, MaintenanceRun, Missed};
 use crate::trouble;
 
 /// Entries of the index that are looked at under one lock.
 const ENTRIES_AT_ONCE: usize = 512;
 
-/// Makes the checkpoints of one database, one at a time: whoever holds it owns the manifest.
+/// Makes the checkpoints and the merges of one database, one at a time: whoever holds it owns the
+/// manifest.
 #[derive(Debug)]
 pub(crate) struct Checkpointer {
-    home: StorageHome,
-    manifest: Manifest,
-    /// When the last one was made, by the wall clock.
-    last_at: Option<Duration>,
+    pub(crate) home: StorageHome,
+    pub(crate) manifest: Manifest,
+    /// Data files with a damaged record, which no merge takes until the database is opened again.
+    pub(crate) set_aside: BTreeSet<DataFileNumber>,
+    /// The newest transaction when compaction looked last.
+    pub(crate) seen: TransactionId,
 }
 
 /// What a checkpoint did.
@@ -52,10 +55,22 @@ impl LogicalDb {
     /// # Durability
     /// On success everything acknowledged before the call is in data files that the manifest names.
     pub fn checkpoint(&self) -> Result<CheckpointReport, Error> {
-        self.checkpointer
-            .lock()
+        let begun = self.signals.now();
+        let mut checkpointer = self.checkpointer.lock();
+        let report = checkpointer
             .run(self)
-            .map_err(|error| error.in_database(&self.identity.name))
+            .map_err(|error| error.in_database(&self.identity.name))?;
+        if report.data_file_bytes > 0 {
+            let run = MaintenanceRun {
+                finished_at: self.unix_time(),
+                duration: self.signals.now().saturating_sub(begun),
+                documents: report.documents,
+                bytes: report.data_file_bytes,
+            };
+            self.note_run(|runs| &mut runs.checkpoint, run);
+        }
+        self.signal_compaction(&checkpointer);
+        Ok(report)
     }
 }
 
@@ -64,13 +79,9 @@ impl Checkpointer {
         Self {
             home,
             manifest,
-            last_at: None,
+            set_aside: BTreeSet::new(),
+            seen: TransactionId::ZERO,
         }
-    }
-
-    /// When the last checkpoint since the database was opened was made, by the wall clock.
-    pub(crate) const fn last_at(&self) -> Option<Duration> {
-        self.last_at
     }
 
     fn run(&mut self, database: &LogicalDb) -> Result<CheckpointReport, Error> {
@@ -81,13 +92,14 @@ impl Checkpointer {
         }
         // Also where nothing is left to be copied: should the manifest be lost, the newest data file
         // says how far the log is covered.
-        let number = self.manifest.next_data_file;
-        let writer = DataFileWriter::create(&self.home, number).map_err(trouble::of_storage)?;
+        let writer = DataFileWriter::create(&self.home, self.manifest.next_data_file)
+            .map_err(trouble::of_storage)?;
         let mut copy = Copy { database, writer };
         for collection in &metadata.collections {
             copy.collection(collection.id, metadata.covered)?;
         }
-        let record = self.publish(copy.writer, &metadata)?;
+        self.use_up_number();
+        let record = copy.writer.finish(&metadata).map_err(trouble::of_storage)?;
         Self::settle_log(database)?;
         // CRASH: in front of this the data file is an orphan, which open removes; behind it the
         // log up to the cut is not needed any more.
@@ -101,7 +113,6 @@ impl Checkpointer {
             ..CheckpointReport::default()
         };
         database.index.forget_deletions(metadata.covered);
-        self.last_at = Some(self.home.host.clock.unix_time());
         Self::trim(database, metadata.covered, &mut report)?;
         Ok(report)
     }
@@ -124,27 +135,26 @@ impl Checkpointer {
         })
     }
 
-    fn publish(
-        &mut self,
-        writer: DataFileWriter,
-        metadata: &DataFileMetadata,
-    ) -> Result<DataFileRecord, Error> {
-        // A number is used once: should the manifest not come to name this file, it stays an orphan
-        // under it until the next open.
-        if let Some(next) = writer.number().next() {
-            self.manifest.next_data_file = self.manifest.next_data_file.max(next);
+    /// A number is used once: should the manifest not come to name the file that has it, the file
+    /// stays an orphan under it until the next open.
+    pub(crate) fn use_up_number(&mut self) {
+        if let Some(next) = self.manifest.next_data_file.next() {
+            self.manifest.next_data_file = next;
         }
-        writer.finish(metadata).map_err(trouble::of_storage)
     }
 
     /// ORDER: before the manifest covers the cut, everything that replaced a record in front of it
     /// must be durable, or a crash could lose the old version and the new one. In `always` and
     /// `group` mode it is already.
-    fn settle_log(database: &LogicalDb) -> Result<(), Error> {
-        database.committer.lock().sync(database)
+    pub(crate) fn settle_log(database: &LogicalDb) -> Result<(), Error> {
+        let mut committer = database.committer.lock();
+        if committer.log.is_none() {
+            return Err(closed());
+        }
+        committer.sync(database)
     }
 
-    fn store_manifest(
+    pub(crate) fn store_manifest(
         &mut self,
         file: DataFileRecord,
         metadata: &DataFileMetadata,
@@ -163,16 +173,30 @@ impl Checkpointer {
         covered: LogPosition,
         report: &mut CheckpointReport,
     ) -> Result<(), Error> {
+        let covered = Lsn::new(covered.get());
+        let detached = {
+            let mut committer = database.committer.lock();
+            let log = committer.log.as_mut().ok_or_else(closed)?;
+            database.note_covered(covered);
+            log.note_checkpoint(covered).map_err(trouble::of_log)?;
+            if !database.options.trim_after_checkpoint {
+                return Ok(());
+            }
+            log.detach(covered).map_err(trouble::of_log)?
+        };
+        // To remove a large file takes the disk some milliseconds, which no commit waits for.
+        let removed = detached.remove();
         let mut committer = database.committer.lock();
         let log = committer.log.as_mut().ok_or_else(closed)?;
-        let covered = Lsn::new(covered.get());
-        database.note_covered(covered);
-        log.note_checkpoint(covered).map_err(trouble::of_log)?;
-        if database.options.trim_after_checkpoint {
-            let trimmed = log.trim(covered).map_err(trouble::of_log)?;
-            report.trimmed_segments = trimmed.segments;
-            report.trimmed_bytes = trimmed.bytes;
-        }
+        let trimmed = log.conclude_trim(removed).map_err(|error| {
+            let error = trouble::of_log(error).in_database(&database.identity.name);
+            if log.is_poisoned() {
+                database.health.stop_writing(&error);
+            }
+            error
+        })?;
+        report.trimmed_segments = trimmed.segments;
+        report.trimmed_bytes = trimmed.bytes;
         Ok(())
     }
 }
@@ -208,6 +232,7 @@ impl Copy<'_> {
         id: DocumentId,
         entry: &Entry,
     ) -> Result<(), Error> {
+        self.database.health.check_readable()?;
         let (kind, text) = if !entry.is_tombstone() {
             (RecordKind::Document, self.text(collection, id, entry)?)
         } else if entry.is_in_data_files() {

@@ -43,6 +43,7 @@
 mod catalog;
 mod checkpoint;
 mod commit;
+mod compaction;
 mod database;
 mod options;
 pub mod patch;
@@ -53,9 +54,10 @@ mod trouble;
 pub use catalog::CatalogOrigin;
 pub use checkpoint::CheckpointReport;
 pub use commit::{Answers, Atomicity, Lead, Request, Ticket};
+pub use compaction::CompactionReport;
 pub use database::{
-    CollectionInfo, Condition, DatabaseStatistics, LogicalDb, Page, ScanLimit, Scanned, Snapshot,
-    Submitted,
+    CollectionInfo, Condition, DatabaseStatistics, LogicalDb, MaintenanceRun, Page, ScanLimit,
+    Scanned, Snapshot, Submitted,
 };
 pub use docdb_vfs::Host;
 pub use docdb_wal::Histogram;

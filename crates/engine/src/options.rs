@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use docdb_storage::CompactionPolicy;
 use docdb_types::{Code, Error, FsyncMode, Limits};
 
 use crate::transaction::TransactionLimits;
@@ -12,7 +13,7 @@ const MIB: u64 = 1024 * 1024;
 /// Everything that can be chosen about an [`Engine`](crate::Engine).
 ///
 /// The default values are those of the server: a working engine in `./data`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct EngineOptions {
     /// Where the catalog, manifests and data files are kept. Created when missing.
     pub data_directory: PathBuf,
@@ -39,6 +40,12 @@ pub struct EngineOptions {
     pub automatic_checkpoints: bool,
     /// Whether a checkpoint removes the log segments it covers.
     pub trim_after_checkpoint: bool,
+    /// Dead share of a data file past which it is rewritten, above 0 and at most 1.
+    pub compaction_dead_ratio: f64,
+    /// Bytes of all data files of a database below which their dead share does not matter.
+    pub compaction_threshold_bytes: u64,
+    /// Whether data files are compacted by themselves.
+    pub automatic_compaction: bool,
     /// Cap on the memory of all open databases together, in bytes; at least
     /// [`database_memory_bytes`](Self::database_memory_bytes).
     pub global_memory_bytes: u64,
@@ -69,7 +76,7 @@ pub enum Housekeeping {
 }
 
 /// What one database needs to know of the [`EngineOptions`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct DatabaseOptions {
     /// Where its manifest and data files are.
     pub data_directory: PathBuf,
@@ -91,6 +98,10 @@ pub struct DatabaseOptions {
     pub checkpoint_bytes: Option<u64>,
     /// Whether a checkpoint removes the log segments it covers.
     pub trim_after_checkpoint: bool,
+    /// When its data files are worth compacting.
+    pub compaction: CompactionPolicy,
+    /// Whether they are compacted by themselves.
+    pub automatic_compaction: bool,
     /// Cap on its memory, in bytes.
     pub memory_bytes: u64,
     /// Bounds on documents and requests.
@@ -127,6 +138,9 @@ impl EngineOptions {
             checkpoint_bytes: 64 * MIB,
             automatic_checkpoints: true,
             trim_after_checkpoint: true,
+            compaction_dead_ratio: 0.3,
+            compaction_threshold_bytes: 100 * MIB,
+            automatic_compaction: true,
             global_memory_bytes: 1024 * MIB,
             database_memory_bytes: 256 * MIB,
             max_open_databases: 100,
@@ -181,6 +195,12 @@ impl EngineOptions {
             self.checkpoint_bytes > 0,
             &self.checkpoint_bytes,
             "1 and up",
+        )?;
+        rule(
+            "compaction_dead_ratio",
+            self.compaction_dead_ratio > 0.0 && self.compaction_dead_ratio <= 1.0,
+            &self.compaction_dead_ratio,
+            "above 0, at most 1",
         )?;
         rule(
             "database_memory_bytes",
@@ -274,6 +294,12 @@ impl EngineOptions {
             preallocate_bytes: self.preallocate_bytes,
             checkpoint_bytes: self.automatic_checkpoints.then_some(self.checkpoint_bytes),
             trim_after_checkpoint: self.trim_after_checkpoint,
+            compaction: CompactionPolicy {
+                dead_ratio: self.compaction_dead_ratio,
+                threshold_bytes: self.compaction_threshold_bytes,
+                ..CompactionPolicy::default()
+            },
+            automatic_compaction: self.automatic_compaction,
             memory_bytes: self.database_memory_bytes,
             limits: self.limits,
             transactions: self.transactions,
@@ -335,7 +361,7 @@ mod tests {
     #[test]
     fn each_wrong_field_is_named() {
         type Break = fn(&mut EngineOptions);
-        let cases: [(&str, Break); 18] = [
+        let cases: [(&str, Break); 20] = [
             ("data_directory", |o| o.data_directory = PathBuf::new()),
             ("wal_directory", |o| o.wal_directory = PathBuf::new()),
             ("fsync_interval", |o| o.fsync_interval = Duration::ZERO),
@@ -348,6 +374,10 @@ mod tests {
                 o.preallocate_bytes = o.segment_bytes + 1;
             }),
             ("checkpoint_bytes", |o| o.checkpoint_bytes = 0),
+            ("compaction_dead_ratio", |o| o.compaction_dead_ratio = 0.0),
+            ("compaction_dead_ratio", |o| {
+                o.compaction_dead_ratio = f64::NAN;
+            }),
             ("global_memory_bytes", |o| o.global_memory_bytes = 1),
             ("database_memory_bytes", |o| o.database_memory_bytes = 0),
             ("max_open_databases", |o| o.max_open_databases = 0),

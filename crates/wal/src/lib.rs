@@ -87,5 +87,5 @@ pub use reader::{LogReader, Pin, StoredRecord};
 pub use recovery::{Damage, LogState, Recovered, Recovery, inspect};
 pub use segment::SegmentInfo;
 pub use statistics::{Histogram, WalStatistics};
-pub use trim::Trimmed;
+pub use trim::{Detached, Trimmed};
 pub use writer::{UNSYNCED_IDS, Wal};

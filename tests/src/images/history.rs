@@ -26,6 +26,8 @@ pub enum Act {
     Batch,
     /// Makes a checkpoint.
     Checkpoint,
+    /// Rewrites the data files.
+    Compact,
     /// Fills the log segment, so that the next one is begun.
     Rotate,
     /// Drops the database.
@@ -39,11 +41,12 @@ pub enum Act {
 }
 
 /// The acts of the exhaustive histories.
-const ACTS: [Act; 8] = [
+const ACTS: [Act; 9] = [
     Act::Put,
     Act::Delete,
     Act::Batch,
     Act::Checkpoint,
+    Act::Compact,
     Act::Rotate,
     Act::Drop,
     Act::Create,
@@ -74,7 +77,7 @@ pub fn random_acts(seed: u64, count: usize) -> Vec<Act> {
     let often = [Act::Put, Act::Put, Act::Batch, Act::Delete, Act::Rotate];
     (0..count)
         .map(|_| match random.below(10) {
-            0 => Act::Checkpoint,
+            0 => random.one_of(&[Act::Checkpoint, Act::Checkpoint, Act::Compact]),
             1 => random.one_of(&[Act::Close, Act::Collection, Act::Drop, Act::Create]),
             _ => random.one_of(&often),
         })
@@ -131,6 +134,7 @@ fn options(preallocate_bytes: u64) -> EngineOptions {
         keep_segments: 0,
         preallocate_bytes,
         checkpoint_bytes: 6 * 1024,
+        compaction_threshold_bytes: 0,
         housekeeping: Housekeeping::Manual,
         ..EngineOptions::in_directory("/data")
     }
@@ -314,6 +318,10 @@ impl Run {
                 database
                     .checkpoint()
                     .map_err(|error| format!("{error:?}"))?;
+            }
+            Act::Compact => {
+                let database = self.database()?;
+                database.compact().map_err(|error| format!("{error:?}"))?;
             }
             Act::Close => {
                 let id = self.database()?.id();

@@ -52,6 +52,8 @@ pub enum Step {
     Release(usize),
     /// A checkpoint is made by hand.
     Checkpoint(usize),
+    /// Data files are rewritten by hand.
+    Compact(usize),
     /// The engine does what is due.
     Tick,
     /// Time passes.
@@ -184,6 +186,7 @@ impl Plan {
                 keep_segments: 0,
                 preallocate_bytes: 1024,
                 checkpoint_bytes: 6 * 1024,
+                compaction_threshold_bytes: 0,
                 housekeeping: Housekeeping::Manual,
                 ..EngineOptions::in_directory("/data")
             },
@@ -232,6 +235,7 @@ fn options(random: &mut Random) -> EngineOptions {
         checkpoint_bytes: random.one_of(&[2048, 6 * 1024, 16 * 1024, 1 << 20]),
         automatic_checkpoints: random.chance(80),
         trim_after_checkpoint: random.chance(90),
+        compaction_threshold_bytes: random.one_of(&[0, 0, 8 * 1024, 100 << 20]),
         database_memory_bytes,
         global_memory_bytes: 1 << 30,
         max_open_databases: random.one_of(&[100, 100, 2, 1]),
@@ -295,6 +299,7 @@ impl Swarm {
                 71..=72 if self.snapshots => Step::Hold(tenant),
                 73..=74 if self.snapshots => Step::Release(tenant),
                 75..=76 if self.checkpoints => Step::Checkpoint(tenant),
+                77 if self.checkpoints => Step::Compact(tenant),
                 78..=80 => Step::Tick,
                 81..=82 => Step::Advance(Duration::from_millis(1 + random.below(60))),
                 83 => Step::Calendar(Duration::from_secs(random.below(4_000_000_000))),

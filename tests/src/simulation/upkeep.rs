@@ -23,6 +23,19 @@ impl World<'_> {
         }
     }
 
+    pub(super) fn compact(&mut self, number: usize) -> Checked {
+        let Some(database) = self.handle(number)? else {
+            return Ok(());
+        };
+        match database.compact() {
+            Ok(_) => {
+                self.tenants[number].oracle.is_durable();
+                Ok(())
+            }
+            Err(error) => self.fail_unless(number, "a compaction of", &error),
+        }
+    }
+
     pub(super) fn tick(&mut self) -> Checked {
         if let Some(engine) = &self.engine {
             // What has been acknowledged longer ago than the interval is synced by then.

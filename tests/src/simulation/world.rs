@@ -151,6 +151,7 @@ impl<'a> World<'a> {
             Step::Hold(tenant) => self.hold(*tenant),
             Step::Release(tenant) => self.release(*tenant),
             Step::Checkpoint(tenant) => self.checkpoint(*tenant),
+            Step::Compact(tenant) => self.compact(*tenant),
             Step::Tick => self.tick(),
             Step::Advance(by) => {
                 self.sim.clock().advance(*by);

@@ -11,7 +11,7 @@ mod statistics;
 mod write;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use docdb_storage::{FileSet, Index};
 use docdb_types::{Code, CollectionId, CollectionName, DatabaseId, DatabaseName, Error, FsyncMode};
@@ -32,7 +32,7 @@ pub(crate) use read::Missed;
 pub use scan::{Page, ScanLimit, Scanned};
 pub(crate) use snapshot::Held;
 pub use snapshot::Snapshot;
-pub use statistics::{CollectionInfo, DatabaseStatistics};
+pub use statistics::{CollectionInfo, DatabaseStatistics, MaintenanceRun};
 pub use write::Submitted;
 
 /// One isolated database of JSON documents.
@@ -57,6 +57,8 @@ pub struct LogicalDb {
     /// Payload bytes of requests that are queued or running.
     requested_bytes: AtomicU64,
     counters: statistics::Counters,
+    /// Whether it is about to be closed: what can be left for later stops.
+    ending: AtomicBool,
     leases: Arc<lease::Leases>,
     pub(crate) transactions: Arc<OpenTransactions>,
 }
@@ -84,6 +86,11 @@ impl LogicalDb {
     #[must_use]
     pub fn condition(&self) -> Condition {
         self.health.condition()
+    }
+
+    /// Whether it is being closed, or is closed.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed) || self.condition() == Condition::Closed
     }
 
     /// How far data files cover the log.

@@ -1,7 +1,7 @@
 //! Coming back: manifest, footers, log. And going: checkpoint, sync, end.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use docdb_storage::{
     Entry, FileSet, Index, IndexChange, LoadedManifest, Location, LogPosition, Manifest, Orphans,
@@ -111,10 +111,12 @@ impl LogicalDb {
             files,
             signals,
             memory,
+            ending: AtomicBool::new(false),
             leases: Arc::default(),
             transactions: Arc::default(),
         };
         database.publish_memory();
+        database.signal_compaction(&database.checkpointer.lock());
         Ok(Arc::new(database))
     }
 
@@ -125,6 +127,7 @@ impl LogicalDb {
     /// What kept the checkpoint or the sync from being made. The database is ended all the same;
     /// nothing acknowledged is lost by that, for the log has it.
     pub(crate) fn close(&self) -> Result<(), Error> {
+        self.ending.store(true, Ordering::Relaxed);
         let checkpoint = match self.health.check_writable() {
             Ok(()) => self.checkpoint().map(drop),
             // What cannot be written any more has nothing to be saved.
@@ -146,6 +149,9 @@ impl LogicalDb {
             self.health.close();
             committer.log.take()
         };
+        // ORDER: behind this nothing writes to its files. A checkpoint or a merge that runs notices
+        // the end at its next record.
+        drop(self.checkpointer.lock());
         self.memory.publish(0);
         log.map_or(Ok(()), |log| log.close().map_err(trouble::of_log))
     }

@@ -1,7 +1,7 @@
 //! How a read goes: index, one positional read, checksum and identity.
 
 use bytes::Bytes;
-use docdb_storage::{DataFile, Entry, FileView, Location, LogPosition, RecordIdentity};
+use docdb_storage::{DataFile, Entry, FilePin, Location, LogPosition, RecordIdentity};
 use docdb_types::{Action, Change, CollectionId, DocumentId, Error, Operation, Outcome, Version};
 use docdb_wal::{Lsn, RecordKind, WalError, stored_bytes};
 
@@ -122,7 +122,7 @@ impl LogicalDb {
     /// As [`fetch`](Self::fetch), from the files that a snapshot holds.
     pub(crate) fn fetch_held(
         &self,
-        files: &FileView,
+        files: &FilePin,
         collection: CollectionId,
         id: DocumentId,
         entry: &Entry,
@@ -131,7 +131,7 @@ impl LogicalDb {
             Location::Log(position) => self.fetch_logged(collection, id, entry, position),
             // A checkpoint may have moved it to a file that is newer than the snapshot.
             Location::Data { file, offset } => match files.get(file) {
-                Some(file) => fetch_filed(file, offset, collection, id, entry),
+                Some(file) => fetch_filed(&file, offset, collection, id, entry),
                 None => self.fetch(collection, id, entry),
             },
         }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use docdb_storage::FileView;
+use docdb_storage::FilePin;
 use docdb_types::{Code, CollectionId, DocumentId, Error, Version};
 use docdb_wal::Pin;
 
@@ -25,7 +25,7 @@ pub struct Snapshot {
 #[derive(Debug)]
 pub(crate) struct Held {
     pub(crate) versions: docdb_storage::Snapshot,
-    files: FileView,
+    files: FilePin,
     _log: Option<Pin>,
 }
 
@@ -71,7 +71,7 @@ impl LogicalDb {
             // The oldest segment there is, which no trim has reached.
             let oldest = self.log.segments().first().map(|segment| segment.start);
             let pin = oldest.and_then(|oldest| self.log.pin(oldest).ok());
-            (self.files.view(), pin)
+            (self.files.pin(), pin)
         });
         Held {
             versions,

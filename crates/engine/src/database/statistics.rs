@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use docdb_types::{CollectionId, CollectionName, Error, FsyncMode, Version};
 use docdb_wal::WalStatistics;
+use parking_lot::Mutex;
 
 use super::{Condition, LogicalDb};
 use crate::transaction::TransactionStatistics;
@@ -18,6 +19,26 @@ pub struct CollectionInfo {
     pub name: CollectionName,
     /// Live documents in it.
     pub documents: u64,
+}
+
+/// One run of what works on a database beside its requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MaintenanceRun {
+    /// When it ended, by the wall clock since 1970.
+    pub finished_at: Duration,
+    /// How long it took.
+    pub duration: Duration,
+    /// Documents that it wrote.
+    pub documents: u64,
+    /// Bytes that it wrote.
+    pub bytes: u64,
+}
+
+/// The last run of each kind.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct LastRuns {
+    pub(crate) checkpoint: Option<MaintenanceRun>,
+    pub(crate) compaction: Option<MaintenanceRun>,
 }
 
 /// The figures of one database.
@@ -67,9 +88,10 @@ pub struct DatabaseStatistics {
     pub one_step: u64,
     /// Its transactions of many steps.
     pub transactions: TransactionStatistics,
-    /// When the last checkpoint was made, by the wall clock since 1970; `None` before the first
-    /// since it was opened.
-    pub last_checkpoint: Option<Duration>,
+    /// The last checkpoint since it was opened.
+    pub last_checkpoint: Option<MaintenanceRun>,
+    /// The last compaction since it was opened.
+    pub last_compaction: Option<MaintenanceRun>,
     /// How long opening it took.
     pub recovery: Duration,
     /// What its log has done since it was opened.
@@ -80,6 +102,7 @@ pub struct DatabaseStatistics {
 pub(super) struct Counters {
     pub(super) committed: AtomicU64,
     pub(super) recovery: Duration,
+    pub(super) last_runs: Mutex<LastRuns>,
 }
 
 impl LogicalDb {
@@ -102,7 +125,10 @@ impl LogicalDb {
     #[must_use]
     pub fn statistics(&self) -> DatabaseStatistics {
         let log = self.log.statistics();
-        let last_checkpoint = self.last_checkpoint();
+        let LastRuns {
+            checkpoint: last_checkpoint,
+            compaction: last_compaction,
+        } = *self.counters.last_runs.lock();
         let files = self.files.view();
         let view = self.index.view();
         let collections = view.collections();
@@ -141,16 +167,24 @@ impl LogicalDb {
             one_step: committed.saturating_sub(self.transactions.written()),
             transactions: self.transactions.statistics(),
             last_checkpoint,
+            last_compaction,
             recovery: self.counters.recovery,
             log,
         }
     }
 
-    /// When the last checkpoint was made, unless one is being made now.
-    fn last_checkpoint(&self) -> Option<Duration> {
-        self.checkpointer
-            .try_lock()
-            .and_then(|checkpointer| checkpointer.last_at())
+    /// Notes the end of what worked beside requests.
+    pub(crate) fn note_run(
+        &self,
+        kind: impl FnOnce(&mut LastRuns) -> &mut Option<MaintenanceRun>,
+        run: MaintenanceRun,
+    ) {
+        *kind(&mut self.counters.last_runs.lock()) = Some(run);
+    }
+
+    /// The wall clock, since 1970.
+    pub(crate) fn unix_time(&self) -> Duration {
+        self.signals.unix_time()
     }
 
     /// Notes transactions that were committed.

@@ -8,7 +8,7 @@ use crate::catalog::Identity;
 /// What the pool needs of the layer that knows what is in a database.
 ///
 /// The pool calls for one database one at a time, except for [`sync`](Self::sync),
-/// [`checkpoint`](Self::checkpoint) and whatever the users of an open database do.
+/// [`checkpoint`](Self::checkpoint), [`compact`](Self::compact) and whatever the users of an open database do.
 pub(crate) trait Databases: Send + Sync + 'static {
     /// An open database.
     type Database: Send + Sync + 'static;
@@ -52,6 +52,9 @@ pub(crate) trait Databases: Send + Sync + 'static {
 
     /// Makes a checkpoint.
     fn checkpoint(&self, database: &Self::Database) -> Result<(), Error>;
+
+    /// Compacts what is worth it.
+    fn compact(&self, database: &Self::Database) -> Result<(), Error>;
 }
 
 /// Files of a name that no database has.

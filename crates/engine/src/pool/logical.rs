@@ -209,6 +209,10 @@ impl Databases for LogicalDatabases {
     fn checkpoint(&self, database: &LogicalDb) -> Result<(), Error> {
         database.checkpoint().map(drop)
     }
+
+    fn compact(&self, database: &LogicalDb) -> Result<(), Error> {
+        database.compact_beside()
+    }
 }
 
 /// The database that a file of this name belongs to: `<db>.manifest`, `<db>.data.<n>`, `<db>.wal`,

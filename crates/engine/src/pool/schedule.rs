@@ -15,8 +15,23 @@ pub(crate) enum Task {
     Checkpoint(DatabaseId),
     /// End the snapshots that are too old.
     Expire(DatabaseId),
+    /// Compact what is worth it.
+    Compact(DatabaseId),
     /// Close the database if nobody has used it for long enough.
     CloseIdle(DatabaseId),
+}
+
+impl Task {
+    /// The database that it is for.
+    pub(crate) const fn database(self) -> DatabaseId {
+        match self {
+            Self::Sync(id)
+            | Self::Checkpoint(id)
+            | Self::Expire(id)
+            | Self::Compact(id)
+            | Self::CloseIdle(id) => id,
+        }
+    }
 }
 
 /// Tasks and when they are due, waited for without polling.
@@ -101,12 +116,14 @@ impl State {
     }
 }
 
-/// The two agendas of an engine. Syncs have one of their own: how much a crash may take in interval
-/// mode must not depend on how long a checkpoint runs.
+/// The agendas of an engine. Syncs have one of their own: how much a crash may take in interval mode
+/// must not depend on how long a checkpoint runs. So have compactions, which are the longest work and
+/// the least urgent.
 #[derive(Debug)]
 pub(crate) struct Schedule {
     pub(crate) syncs: Agenda,
     pub(crate) upkeep: Agenda,
+    pub(crate) compactions: Agenda,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -115,6 +132,7 @@ impl Schedule {
         Arc::new(Self {
             syncs: Agenda::default(),
             upkeep: Agenda::default(),
+            compactions: Agenda::default(),
             clock,
         })
     }
@@ -124,22 +142,24 @@ impl Schedule {
         let at = self.clock.monotonic().saturating_add(delay);
         match task {
             Task::Sync(_) => self.syncs.put(task, at),
+            Task::Compact(_) => self.compactions.put(task, at),
             Task::Checkpoint(_) | Task::Expire(_) | Task::CloseIdle(_) => {
                 self.upkeep.put(task, at);
             }
         }
     }
 
-    /// When the first task of both agendas is due.
+    /// When the first task of any agenda is due.
     pub(crate) fn next_due(&self) -> Option<Duration> {
-        let (sync, upkeep) = (self.syncs.next_due(), self.upkeep.next_due());
-        sync.into_iter().chain(upkeep).min()
+        let agendas = [&self.syncs, &self.upkeep, &self.compactions];
+        agendas.into_iter().filter_map(Agenda::next_due).min()
     }
 
-    /// Stops both agendas.
+    /// Stops all agendas.
     pub(crate) fn stop(&self) {
         self.syncs.stop();
         self.upkeep.stop();
+        self.compactions.stop();
     }
 }
 

@@ -63,6 +63,16 @@ impl Signals {
         self.want(&self.expiry_wanted, Task::Expire(self.database), delay);
     }
 
+    /// Asks for a look at what is worth compacting; of several wishes the earliest counts.
+    pub(crate) fn want_compaction(&self, delay: Duration) {
+        self.schedule.put(Task::Compact(self.database), delay);
+    }
+
+    /// The wall clock, since 1970.
+    pub(crate) fn unix_time(&self) -> Duration {
+        self.schedule.clock.unix_time()
+    }
+
     /// The monotonic clock.
     pub(crate) fn now(&self) -> Duration {
         self.schedule.clock.monotonic()
@@ -83,7 +93,7 @@ impl Signals {
             Task::Sync(_) => self.sync_wanted.store(false, Ordering::Release),
             Task::Checkpoint(_) => self.checkpoint_wanted.store(false, Ordering::Release),
             Task::Expire(_) => self.expiry_wanted.store(false, Ordering::Release),
-            Task::CloseIdle(_) => {}
+            Task::Compact(_) | Task::CloseIdle(_) => {}
         }
     }
 }

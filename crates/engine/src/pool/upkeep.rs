@@ -24,6 +24,7 @@ impl Upkeep {
     pub(crate) fn start<D: Databases>(pool: &Arc<Pool<D>>, fsync: FsyncMode) -> io::Result<Self> {
         let upkeep = Self::default();
         upkeep.spawn("docdb-upkeep", pool, |pool| &pool.schedule.upkeep)?;
+        upkeep.spawn("docdb-compact", pool, |pool| &pool.schedule.compactions)?;
         if fsync == FsyncMode::Interval {
             upkeep.spawn("docdb-sync", pool, |pool| &pool.schedule.syncs)?;
         }
@@ -70,12 +71,15 @@ impl<D: Databases> Pool<D> {
         while let Some(task) = self.schedule.upkeep.take(now) {
             self.run(task);
         }
+        while let Some(task) = self.schedule.compactions.take(now) {
+            self.run(task);
+        }
         self.schedule.next_due()
     }
 
     /// Runs one task. Its failure and its panic are those of its database.
     fn run(&self, task: Task) {
-        let (Task::Sync(id) | Task::Checkpoint(id) | Task::Expire(id) | Task::CloseIdle(id)) = task;
+        let id = task.database();
         let error = match contained(|| self.perform(task, id)) {
             Ok(Ok(())) => return,
             Ok(Err(error)) => error,
@@ -104,6 +108,7 @@ impl<D: Databases> Pool<D> {
         match task {
             Task::Sync(_) => self.databases.sync(&database),
             Task::Checkpoint(_) => self.databases.checkpoint(&database),
+            Task::Compact(_) => self.databases.compact(&database),
             Task::Expire(_) => {
                 self.databases.expire_snapshots(&database);
                 Ok(())

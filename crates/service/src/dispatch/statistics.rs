@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use docdb_engine::{
     Condition, DatabaseStatistics as Figures, DatabaseStatus as Stand, LogicalDb,
-    TransactionStatistics,
+    MaintenanceRun as Run, TransactionStatistics,
 };
 use docdb_ipc::{
     DatabaseStatistics, DatabaseStatus, MaintenanceRun, Reply, ServerStatistics, Statistics,
@@ -136,7 +136,8 @@ struct Sum {
     batch_size: Tally,
     sync_latency_us: Tally,
     queue_wait_us: Tally,
-    last_checkpoint: Option<u64>,
+    last_checkpoint: Option<Run>,
+    last_compaction: Option<Run>,
 }
 
 impl Sum {
@@ -167,9 +168,8 @@ impl Sum {
             .add(batches.buckets(), batches.sum() as f64, batches.max());
         self.sync_latency_us
             .add(syncs.buckets(), syncs.sum() as f64, syncs.max());
-        let checkpoint = of.last_checkpoint.map(|at| at.as_millis());
-        let checkpoint = checkpoint.and_then(|at| u64::try_from(at).ok());
-        self.last_checkpoint = self.last_checkpoint.max(checkpoint);
+        self.last_checkpoint = newest(self.last_checkpoint, of.last_checkpoint);
+        self.last_compaction = newest(self.last_compaction, of.last_compaction);
         if let Some(queue) = queue {
             self.queued += queue.queued as u64;
             self.queue_wait_us.add_waits(&queue.waits);
@@ -208,11 +208,27 @@ impl Sum {
             batch_size: Some(self.batch_size.distribution()),
             sync_latency_us: Some(syncs),
             queue_wait_us: Some(self.queue_wait_us.distribution()),
-            last_checkpoint: self.last_checkpoint.map(|finished_at_ms| MaintenanceRun {
-                finished_at_ms,
-                ..MaintenanceRun::default()
-            }),
+            last_checkpoint: self.last_checkpoint.map(run),
+            last_compaction: self.last_compaction.map(run),
             ..DatabaseStatistics::default()
         }
+    }
+}
+
+/// The one of two runs that ended later.
+fn newest(one: Option<Run>, other: Option<Run>) -> Option<Run> {
+    [one, other]
+        .into_iter()
+        .flatten()
+        .max_by_key(|run| run.finished_at)
+}
+
+fn run(run: Run) -> MaintenanceRun {
+    let finished_at_ms = u64::try_from(run.finished_at.as_millis());
+    MaintenanceRun {
+        finished_at_ms: finished_at_ms.unwrap_or(u64::MAX),
+        duration_us: micros(run.duration),
+        documents: run.documents,
+        bytes: run.bytes,
     }
 }
