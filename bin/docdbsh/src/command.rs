@@ -34,6 +34,7 @@ pub(crate) enum Verb {
     Pretty,
     History,
     Checkpoint,
+    Compact,
     Import,
     Export,
 }
@@ -115,6 +116,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     row(Verb::Pretty, ".pretty", "on|off", Argument::Switch, "indents printed documents, or prints them as they are"),
     row(Verb::History, ".history", "", Argument::Nothing, "prints the lines that were run"),
     row(Verb::Checkpoint, ".checkpoint", "", Argument::Nothing, "writes a checkpoint now"),
+    row(Verb::Compact, ".compact", "", Argument::Nothing, "rewrites data files without what is dead in them"),
     row(Verb::Import, ".import", "FILE [--array /POINTER | --lines | --exported] [--id MEMBER] [--upsert]", Argument::File, "stores the documents of a file; - is standard input"),
     row(Verb::Export, ".export", "FILE", Argument::File, "writes the collection to a file, one document a line; - is standard output"),
 ];

@@ -1,8 +1,8 @@
 //! Statistics as named values.
 
 use docdb_client::{
-    CheckpointReport, DatabaseStatistics, Distribution, MaintenanceRun, ServerStatistics,
-    Statistics,
+    CheckpointReport, CompactionReport, DatabaseStatistics, Distribution, MaintenanceRun,
+    ServerStatistics, Statistics,
 };
 
 use crate::answer::{Record, Value};
@@ -53,6 +53,16 @@ pub(crate) fn checkpoint(report: &CheckpointReport) -> Record {
         .with("log_bytes_trimmed", report.log_bytes_trimmed)
         .with("duration_us", report.duration_us)
         .with("covered_position", report.covered_position)
+}
+
+/// What a compaction did.
+pub(crate) fn compaction(report: &CompactionReport) -> Record {
+    Record::new()
+        .with("replaced_files", report.replaced_files)
+        .with("replaced_bytes", report.replaced_bytes)
+        .with("documents", report.documents)
+        .with("bytes_written", report.bytes_written)
+        .with("duration_us", report.duration_us)
 }
 
 fn server(server: &ServerStatistics) -> Record {

@@ -40,6 +40,7 @@ pub(crate) enum Request<'a> {
     Pretty(bool),
     History,
     Checkpoint,
+    Compact,
     Import(ImportRequest),
     Export(String),
 }
@@ -122,6 +123,7 @@ impl<'a> Arguments<'a> {
             Verb::Pretty => self.pretty(),
             Verb::History => self.nothing(Request::History),
             Verb::Checkpoint => self.nothing(Request::Checkpoint),
+            Verb::Compact => self.nothing(Request::Compact),
             Verb::Import => self.import(),
             Verb::Export => self.export(),
         }

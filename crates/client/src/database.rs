@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use docdb_ipc::{
-    CheckpointReport, CollectionInfo, Command, CreateMode, Execute, OpenedDatabase, Reply,
-    Statistics, StoredDocument,
+    CheckpointReport, CollectionInfo, Command, CompactionReport, CreateMode, Execute,
+    OpenedDatabase, Reply, Statistics, StoredDocument,
 };
 use docdb_types::{
     Action, Code, CollectionId, CollectionName, DatabaseId, DatabaseName, Document, DocumentId,
@@ -315,6 +315,20 @@ impl Database {
             .await?
         {
             Reply::Checkpoint(report) => Ok(report),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Rewrites the data files now, without what is dead in them, and waits for it.
+    ///
+    /// # Errors
+    /// Those of [`Client::request`].
+    pub async fn compact(&self) -> Result<CompactionReport, Error> {
+        match self
+            .request(|database| Command::Compact { database })
+            .await?
+        {
+            Reply::Compact(report) => Ok(report),
             _ => Err(unexpected()),
         }
     }

@@ -50,10 +50,10 @@ pub use connection::Connection;
 pub use database::Database;
 pub use docdb_ipc::Scan as ScanRequest;
 pub use docdb_ipc::{
-    CheckpointReport, CollectionInfo, Command, CreateMode, CursorId, DatabaseInfo,
-    DatabaseStatistics, DatabaseStatus, Distribution, Execute, FrameLimit, MaintenanceRun,
-    OpenedDatabase, Page, Reply, RequestId, Response, ServerHello, ServerStatistics, Statistics,
-    StoredDocument, TransactionHandle,
+    CheckpointReport, CollectionInfo, Command, CompactionReport, CreateMode, CursorId,
+    DatabaseInfo, DatabaseStatistics, DatabaseStatus, Distribution, Execute, FrameLimit,
+    MaintenanceRun, OpenedDatabase, Page, Reply, RequestId, Response, ServerHello,
+    ServerStatistics, Statistics, StoredDocument, TransactionHandle,
 };
 pub use endpoint::Endpoint;
 pub use options::{ClientOptions, RetryPolicy};

@@ -167,6 +167,11 @@ pub enum Command {
         /// The database.
         database: DatabaseId,
     },
+    /// Rewrites the data files now, without what is dead in them.
+    Compact {
+        /// The database.
+        database: DatabaseId,
+    },
 }
 
 /// Who a client is.
@@ -295,7 +300,8 @@ impl Command {
             | Self::ListDatabases
             | Self::ListCollections { .. }
             | Self::Statistics { .. }
-            | Self::Checkpoint { .. } => false,
+            | Self::Checkpoint { .. }
+            | Self::Compact { .. } => false,
         }
     }
 

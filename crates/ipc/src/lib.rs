@@ -65,8 +65,8 @@ pub use command::{
 pub use error::FrameError;
 pub use frame::{FrameLimit, HEADER_BYTES};
 pub use reply::{
-    BegunTransaction, CheckpointReport, CollectionInfo, DatabaseInfo, DatabaseStatus,
-    OpenedDatabase, Page, Reply, Response, ServerHello, StoredDocument,
+    BegunTransaction, CheckpointReport, CollectionInfo, CompactionReport, DatabaseInfo,
+    DatabaseStatus, OpenedDatabase, Page, Reply, Response, ServerHello, StoredDocument,
 };
 pub use statistics::{
     DatabaseStatistics, Distribution, MaintenanceRun, ServerStatistics, Statistics,

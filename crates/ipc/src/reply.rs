@@ -55,6 +55,8 @@ pub enum Reply {
     Statistics(Box<Statistics>),
     /// Of [`Command::Checkpoint`](crate::Command::Checkpoint).
     Checkpoint(CheckpointReport),
+    /// Of [`Command::Compact`](crate::Command::Compact).
+    Compact(CompactionReport),
 }
 
 /// Who a server is and what it allows.
@@ -229,6 +231,21 @@ pub struct CheckpointReport {
     pub covered_position: u64,
 }
 
+/// What a compaction did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CompactionReport {
+    /// Data files that were replaced.
+    pub replaced_files: u64,
+    /// Their bytes.
+    pub replaced_bytes: u64,
+    /// Documents that were copied.
+    pub documents: u64,
+    /// Bytes of the data files that were written in their place.
+    pub bytes_written: u64,
+    /// How long it took, in microseconds.
+    pub duration_us: u64,
+}
+
 impl Reply {
     /// What became of the request that this answers, should the answer itself be lost.
     #[must_use]
@@ -261,7 +278,8 @@ impl Reply {
             | Self::Databases(_)
             | Self::Collections(_)
             | Self::Statistics(_)
-            | Self::Checkpoint(_) => Effect::NotApplied,
+            | Self::Checkpoint(_)
+            | Self::Compact(_) => Effect::NotApplied,
         }
     }
 }

@@ -129,6 +129,10 @@ impl Session {
                 let report = self.opened()?.checkpoint().await?;
                 Ok(Answer::Record(figures::checkpoint(&report)))
             }
+            Request::Compact => {
+                let report = self.opened()?.compact().await?;
+                Ok(Answer::Record(figures::compaction(&report)))
+            }
             Request::Import(request) => {
                 self.outside()?;
                 let target = import::Target {

@@ -99,6 +99,9 @@ fn command_from_wire(message: Message, limits: &Limits) -> Result<Command, Error
         Message::Checkpoint(checkpoint) => Command::Checkpoint {
             database: database_id(checkpoint.db_id)?,
         },
+        Message::Compact(compact) => Command::Compact {
+            database: database_id(compact.db_id)?,
+        },
     })
 }
 
@@ -242,6 +245,9 @@ fn command_to_wire(command: Command) -> Message {
             db_id: database.map_or(0, DatabaseId::get),
         }),
         Command::Checkpoint { database } => Message::Checkpoint(proto::Checkpoint {
+            db_id: database.get(),
+        }),
+        Command::Compact { database } => Message::Compact(proto::Compact {
             db_id: database.get(),
         }),
     }

@@ -12,9 +12,9 @@ use super::statistics::{statistics_from_wire, statistics_to_wire};
 use crate::proto;
 use crate::proto::response::Result as Message;
 use crate::{
-    BegunTransaction, CheckpointReport, CollectionInfo, CursorId, DatabaseInfo, DatabaseStatus,
-    FrameError, FrameLimit, OpenedDatabase, Page, Reply, RequestId, Response, ServerHello,
-    StoredDocument, TransactionHandle,
+    BegunTransaction, CheckpointReport, CollectionInfo, CompactionReport, CursorId, DatabaseInfo,
+    DatabaseStatus, FrameError, FrameLimit, OpenedDatabase, Page, Reply, RequestId, Response,
+    ServerHello, StoredDocument, TransactionHandle,
 };
 
 pub(crate) fn response_to_wire(response: Response) -> proto::Response {
@@ -79,6 +79,13 @@ fn reply_to_wire(reply: Reply) -> Message {
             log_bytes_trimmed: report.log_bytes_trimmed,
             duration_us: report.duration_us,
             covered_position: report.covered_position,
+        }),
+        Reply::Compact(report) => Message::Compact(proto::CompactResult {
+            replaced_files: report.replaced_files,
+            replaced_bytes: report.replaced_bytes,
+            documents: report.documents,
+            bytes_written: report.bytes_written,
+            duration_us: report.duration_us,
         }),
     }
 }
@@ -208,6 +215,13 @@ fn reply_from_wire(message: Message) -> Result<Reply, FrameError> {
             log_bytes_trimmed: report.log_bytes_trimmed,
             duration_us: report.duration_us,
             covered_position: report.covered_position,
+        }),
+        Message::Compact(report) => Reply::Compact(CompactionReport {
+            replaced_files: report.replaced_files,
+            replaced_bytes: report.replaced_bytes,
+            documents: report.documents,
+            bytes_written: report.bytes_written,
+            duration_us: report.duration_us,
         }),
     })
 }

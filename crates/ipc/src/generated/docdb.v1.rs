@@ -948,7 +948,7 @@ pub struct Request {
     /// CODE_UNKNOWN_OPERATION.
     #[prost(
         oneof = "request::Command",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 30, 31, 32"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 30, 31, 32, 38"
     )]
     pub command: ::core::option::Option<request::Command>,
 }
@@ -1012,6 +1012,9 @@ pub mod request {
         /// Ends a transaction without a trace.
         #[prost(message, tag = "32")]
         Rollback(super::Rollback),
+        /// Rewrites the data files of a database now, without what is dead in them.
+        #[prost(message, tag = "38")]
+        Compact(super::Compact),
     }
 }
 /// What a server answers: one response for every request.
@@ -1028,7 +1031,7 @@ pub struct Response {
     /// The result, under the number that its command has in Request.
     #[prost(
         oneof = "response::Result",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 30, 31, 32"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 30, 31, 32, 38"
     )]
     pub result: ::core::option::Option<response::Result>,
 }
@@ -1091,6 +1094,9 @@ pub mod response {
         /// Of Rollback.
         #[prost(message, tag = "32")]
         Rollback(super::RollbackResult),
+        /// Of Compact.
+        #[prost(message, tag = "38")]
+        Compact(super::CompactResult),
     }
 }
 /// Introduces the client. Optional on a Unix socket; the first request everywhere else.
@@ -1476,6 +1482,33 @@ pub struct Rollback {
 /// The transaction is gone.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RollbackResult {}
+/// Makes a checkpoint of a database and rewrites every data file that holds anything dead, beside
+/// reads and writes, and waits for it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Compact {
+    /// The database.
+    #[prost(uint64, tag = "1")]
+    pub db_id: u64,
+}
+/// What the compaction did.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CompactResult {
+    /// Data files that were replaced.
+    #[prost(uint64, tag = "1")]
+    pub replaced_files: u64,
+    /// Their bytes.
+    #[prost(uint64, tag = "2")]
+    pub replaced_bytes: u64,
+    /// Documents that were copied.
+    #[prost(uint64, tag = "3")]
+    pub documents: u64,
+    /// Bytes of the data files that were written in their place.
+    #[prost(uint64, tag = "4")]
+    pub bytes_written: u64,
+    /// How long it took, in microseconds.
+    #[prost(uint64, tag = "5")]
+    pub duration_us: u64,
+}
 /// Whether OpenDb may or must create.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]

@@ -167,6 +167,7 @@ pub(crate) fn commands() -> Vec<Command> {
             database: Some(database),
         },
         Command::Checkpoint { database },
+        Command::Compact { database },
     ];
     commands.extend(Isolation::ALL.map(|isolation| Command::Begin {
         database,
@@ -365,6 +366,13 @@ pub(crate) fn replies() -> Vec<Reply> {
             log_bytes_trimmed: 3,
             duration_us: 4,
             covered_position: 5,
+        }),
+        Reply::Compact(CompactionReport {
+            replaced_files: 1,
+            replaced_bytes: 2,
+            documents: 3,
+            bytes_written: 4,
+            duration_us: 5,
         }),
     ];
     replies.extend(FsyncMode::ALL.map(|fsync_mode| {

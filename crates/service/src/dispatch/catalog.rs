@@ -1,7 +1,9 @@
 use std::time::Instant;
 
 use docdb_engine::OpenMode;
-use docdb_ipc::{CheckpointReport, CreateMode, DatabaseInfo, OpenedDatabase, Reply};
+use docdb_ipc::{
+    CheckpointReport, CompactionReport, CreateMode, DatabaseInfo, OpenedDatabase, Reply,
+};
 use docdb_types::{DatabaseId, DatabaseName, Effect};
 
 use super::awaited::Answer;
@@ -23,6 +25,9 @@ pub(crate) enum CatalogTask {
     List,
     Statistics,
     Checkpoint {
+        database: DatabaseId,
+    },
+    Compact {
         database: DatabaseId,
     },
 }
@@ -60,6 +65,7 @@ impl CatalogTask {
             Self::List => list(shared).into(),
             Self::Statistics => Ok(statistics::of_server(shared)).into(),
             Self::Checkpoint { database } => checkpoint(shared, database).into(),
+            Self::Compact { database } => compact(shared, database).into(),
         }
     }
 }
@@ -127,5 +133,18 @@ fn checkpoint(shared: &Shared, database: DatabaseId) -> Answer {
         log_bytes_trimmed: report.trimmed_bytes,
         duration_us: micros(begun.elapsed()),
         ..CheckpointReport::default()
+    }))
+}
+
+fn compact(shared: &Shared, database: DatabaseId) -> Answer {
+    let database = shared.engine.database(database)?;
+    let begun = Instant::now();
+    let report = database.compact()?;
+    Ok(Reply::Compact(CompactionReport {
+        replaced_files: report.replaced_files,
+        replaced_bytes: report.replaced_bytes,
+        documents: report.documents,
+        bytes_written: report.written_bytes,
+        duration_us: micros(begun.elapsed()),
     }))
 }

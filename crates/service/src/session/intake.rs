@@ -30,6 +30,7 @@ enum Work {
     Ask(DatabaseId, Question),
     Catalog(CatalogTask),
     Checkpoint(DatabaseId),
+    Compact(DatabaseId),
     Close(DatabaseId),
 }
 
@@ -132,6 +133,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 Scope::Database(database, Access::Alone),
                 Work::Checkpoint(database),
             ),
+            Command::Compact { database } => (
+                Scope::Database(database, Access::Alone),
+                Work::Compact(database),
+            ),
             Command::CloseDatabase { database } => (Scope::Connection, Work::Close(database)),
             Command::OpenDatabase { name, create } => (
                 Scope::Connection,
@@ -178,12 +183,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 Work::Checkpoint(database) if self.opened.contains(&database) => {
                     self.begin_catalog(tag, CatalogTask::Checkpoint { database });
                 }
+                Work::Compact(database) if self.opened.contains(&database) => {
+                    self.begin_catalog(tag, CatalogTask::Compact { database });
+                }
                 Work::Close(database) if self.opened.contains(&database) => {
                     self.forget(database);
                     self.answer(tag, Ok(Reply::DatabaseClosed));
                 }
                 Work::Catalog(task) => self.begin_catalog(tag, task),
-                Work::Ask(database, _) | Work::Checkpoint(database) | Work::Close(database) => {
+                Work::Ask(database, _)
+                | Work::Checkpoint(database)
+                | Work::Compact(database)
+                | Work::Close(database) => {
                     let reason = format!("database {database} is not open on this connection");
                     self.answer(tag, Err(Error::new(Code::DbNotOpen, reason)));
                     self.order.forget(database);
