@@ -35,6 +35,14 @@ pub struct LatencySummary {
     pub count: u64,
 }
 
+impl LatencySummary {
+    /// Whether nothing was measured.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+}
+
 impl Latency {
     /// Adds one.
     pub fn record(&mut self, latency: Duration) {

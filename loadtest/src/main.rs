@@ -1,7 +1,7 @@
 //! `docdb-loadtest`: puts load on a docdb server and measures what comes back.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::Parser;
 use docdb_client::Endpoint;
 use docdb_loadtest::config::{Arguments, ConfigFile, Plan};
-use docdb_loadtest::report::{Progress, Table, headline};
+use docdb_loadtest::report::{Comparison, Progress, Table, headline};
 use docdb_loadtest::{Halt, OwnServer, Replay, ceiling, judge_all, listens, report, run, serve};
 
 const BAD_USAGE: u8 = 2;
@@ -39,6 +39,18 @@ struct CommandLine {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Holds results of two or more runs against the first
+    Compare {
+        /// Files of results; repeated runs of one side are separated by commas
+        #[arg(required = true, num_args = 2.., value_name = "FILE[,FILE…]")]
+        sides: Vec<String>,
+        /// Where the page of the comparison goes; created when missing
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        output_dir: PathBuf,
+        /// Exits with 1 when anything is worse than in the first, beyond noise
+        #[arg(long)]
+        fail_if_worse: bool,
+    },
     /// Serves a directory until standard input ends
     #[command(hide = true)]
     Serve {
@@ -49,14 +61,31 @@ enum Command {
 
 fn main() -> ExitCode {
     let CommandLine { run, command } = CommandLine::parse();
-    let done = match command {
+    let succeeded = match command {
         None => return load(&run),
-        Some(Command::Serve { directory }) => serve(&directory).map_err(anyhow::Error::from),
+        Some(Command::Compare {
+            sides,
+            output_dir,
+            fail_if_worse,
+        }) => compare(&sides, &output_dir).map(|is_any_worse| !(fail_if_worse && is_any_worse)),
+        Some(Command::Serve { directory }) => serve(&directory)
+            .map(|()| true)
+            .map_err(anyhow::Error::from),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
+    match succeeded {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => fail(&error, ExitCode::FAILURE),
     }
+}
+
+/// Compares files of results. Answers whether anything is worse than in the first.
+fn compare(sides: &[String], folder: &Path) -> anyhow::Result<bool> {
+    let comparison = Comparison::read(sides)?;
+    say(&comparison)?;
+    let path = comparison.write(folder)?;
+    say(format_args!("comparison in {}", path.display()))?;
+    Ok(comparison.is_any_worse())
 }
 
 fn load(arguments: &Arguments) -> ExitCode {

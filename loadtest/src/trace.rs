@@ -16,8 +16,6 @@ const FORMAT: u32 = 1;
 const COLUMNS: &str = "at_us,database,worker,request,kind,id,size";
 /// A worker writes this much at a time.
 const CHUNK_BYTES: usize = 64 * 1024;
-/// Behind the last recorded operation.
-const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// Every operation that a run asked for, to be asked for again.
 #[derive(Debug)]
@@ -180,12 +178,12 @@ impl Replay {
         self.heading.pipeline
     }
 
-    /// How long it takes; an hour where that is up to the server.
+    /// When the last operation is due, from the beginning; 0 where that is up to the server.
     pub(crate) fn duration(&self) -> Duration {
         if self.speed > 0.0 {
-            self.last.div_f64(self.speed).saturating_add(LAST_ANSWERS)
+            self.last.div_f64(self.speed)
         } else {
-            Duration::from_secs(3600)
+            Duration::ZERO
         }
     }
 

@@ -170,12 +170,19 @@ impl Worker {
                 }
             }
             self.recorder.hand_over();
-            if let Some(beat) = beat {
-                let end = self.last_moment(begun + shift.end);
-                let missed = beat.due_before(end) * self.assignment.batch as u64;
-                if let Some(stage) = self.stages.get_mut(shift.stage) {
-                    stage.never_sent += missed;
+            let missed = match (&self.assignment.source, beat) {
+                (Source::Recorded(requests), _) => {
+                    let left = requests.as_slice().iter();
+                    left.map(|request| request.operations.len() as u64).sum()
                 }
+                (Source::Drawn(_), Some(beat)) => {
+                    let end = self.last_moment(begun + shift.end);
+                    beat.due_before(end) * self.assignment.batch as u64
+                }
+                (Source::Drawn(_), None) => 0,
+            };
+            if let Some(stage) = self.stages.get_mut(shift.stage) {
+                stage.never_sent += missed;
             }
         }
     }

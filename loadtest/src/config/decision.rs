@@ -27,6 +27,8 @@ const DEFAULT_TRANSACTION_SIZE: usize = 4;
 const DEFAULT_ANSWER_PATIENCE: Duration = Duration::from_secs(10);
 const DEFAULT_SERVER_PATIENCE: Duration = Duration::from_secs(5);
 const DEFAULT_CEILING: Duration = Duration::from_secs(1);
+/// Behind the moment at which the last recorded operation is due.
+const REPLAY_PATIENCE: Duration = Duration::from_secs(3000);
 const MOST_REQUESTS_UNDER_WAY: usize = 10_000;
 const LONGEST_SCAN: u32 = 10_000;
 const LARGEST_TRANSACTION: usize = 1000;
@@ -75,7 +77,10 @@ impl Plan {
             .iter()
             .map(|phase| phase.end().saturating_sub(warm_up))
             .max();
-        let replayed = replay.as_ref().map(|replay| replay.duration());
+        // However slow the server is, it is asked for all that was recorded.
+        let replayed = replay
+            .as_ref()
+            .map(|replay| replay.duration().saturating_add(REPLAY_PATIENCE));
         let duration = arguments
             .duration
             .or(test.duration)

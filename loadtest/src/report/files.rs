@@ -3,6 +3,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::csv;
+use super::html;
 use super::results::Results;
 use crate::config::Plan;
 use crate::judgement::Judged;
@@ -19,6 +20,14 @@ pub enum ReportError {
         path: PathBuf,
         /// Why.
         cause: io::Error,
+    },
+    /// A file of results cannot be read.
+    #[error("cannot read {}: {reason}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
     },
     /// The results cannot be put into words.
     #[error("cannot encode the results: {0}")]
@@ -52,8 +61,21 @@ pub fn check_writable(plan: &Plan) -> Result<(), ReportError> {
     })
 }
 
-/// Writes the file of results, and the CSV files where the plan asks for them. Answers the path of
-/// the file of results.
+/// Reads a file of results.
+///
+/// # Errors
+/// [`ReportError::Unreadable`].
+pub fn read(path: &Path) -> Result<Results, ReportError> {
+    let unreadable = |reason| ReportError::Unreadable {
+        path: path.to_owned(),
+        reason,
+    };
+    let text = fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+    Results::parse(&text).map_err(unreadable)
+}
+
+/// Writes the file of results, and the report and the CSV files where the plan asks for them.
+/// Answers the path of the file of results.
 ///
 /// # Errors
 /// [`ReportError`].
@@ -63,6 +85,9 @@ pub fn write(plan: &Plan, measured: &Measured, judged: &[Judged]) -> Result<Path
     let mut text = serde_json::to_string_pretty(&results)?;
     text.push('\n');
     put(&path, &text)?;
+    if plan.html {
+        put(&path.with_extension("html"), &html::run_page(&results))?;
+    }
     if plan.csv {
         for (name, text) in csv::files(plan, measured, &results) {
             put(&plan.output_dir.join(name), &text)?;
@@ -71,7 +96,7 @@ pub fn write(plan: &Plan, measured: &Measured, judged: &[Judged]) -> Result<Path
     Ok(path)
 }
 
-fn put(path: &Path, text: &str) -> Result<(), ReportError> {
+pub(super) fn put(path: &Path, text: &str) -> Result<(), ReportError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)
         .and_then(|()| fs::write(path, text))

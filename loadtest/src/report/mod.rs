@@ -1,13 +1,17 @@
 //! What a run found out, for people and for programs.
 
 mod calendar;
+mod comparison;
 mod csv;
 mod files;
+mod html;
+mod noise;
 mod progress;
 mod results;
 mod table;
 
-pub use files::{ReportError, check_writable, write};
+pub use comparison::Comparison;
+pub use files::{ReportError, check_writable, read, write};
 pub use progress::Progress;
 pub use results::{DatabaseResults, Details, GlobalResults, PhaseStats, Results, TestConfig};
 pub use table::{Table, headline};

@@ -28,25 +28,33 @@ pub fn headline(plan: &Plan) -> String {
         let plural = if count == 1 { "" } else { "s" };
         format!("{count} {one}{plural}")
     };
-    let mut text = format!(
-        "{}, {}, {} B documents, ids {}, {:?}, seed {}\n{}",
+    let mut parts = vec![
         many(plan.databases.len(), "database"),
         many(plan.workers(), "worker"),
-        plan.sizes,
-        plan.keys,
-        plan.duration,
-        plan.seed,
-        plan.mix
-    );
+    ];
     if plan.replay.is_some() {
-        text = format!(
-            "{}, {}, recorded operations",
-            many(plan.databases.len(), "database"),
-            many(plan.workers(), "worker")
-        );
+        parts.push("recorded operations".to_owned());
+    } else {
+        parts.extend([
+            format!("{:?}", plan.duration),
+            format!("seed {}", plan.seed),
+            format!("{} B documents", plan.sizes),
+            format!("ids {}", plan.keys),
+        ]);
+        parts.extend(plan.workload.map(|workload| workload.name()));
+        parts.extend(plan.mix.to_string().split(", ").map(str::to_owned));
     }
-    if let Some(workload) = plan.workload {
-        text.push_str(&format!(" ({})", workload.name()));
+    let mut text = String::new();
+    let mut column = 0;
+    for part in parts {
+        let width = part.chars().count() + 2;
+        if column > 0 {
+            let wraps = column + width > 80;
+            text.push_str(if wraps { ",\n" } else { ", " });
+            column = if wraps { 0 } else { column };
+        }
+        text.push_str(&part);
+        column += width;
     }
     text
 }

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -170,6 +171,16 @@ impl Details {
                 .iter()
                 .map(ServerPoint::new)
                 .collect(),
+        }
+    }
+}
+
+impl fmt::Display for AssertionResult {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { text, found, .. } = self;
+        match found {
+            Some(found) => write!(formatter, "{text}: found {found:.3}"),
+            None => write!(formatter, "{text}: nothing was measured"),
         }
     }
 }

@@ -168,4 +168,9 @@ impl Outcomes {
                 .collect(),
         }
     }
+
+    /// Everything that was asked and should have been an operation.
+    pub(in crate::report) fn failed(&self) -> u64 {
+        self.refused + self.wrong + self.unanswered + self.errors.values().sum::<u64>()
+    }
 }

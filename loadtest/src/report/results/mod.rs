@@ -7,8 +7,9 @@ mod samples;
 mod settings;
 
 pub use details::Details;
+pub(in crate::report) use details::Slice;
 pub(in crate::report) use figures::per_second;
-pub(in crate::report) use samples::StepPoint;
+pub(in crate::report) use samples::{ServerPoint, StepPoint};
 pub use settings::TestConfig;
 
 use std::collections::BTreeMap;
@@ -134,6 +135,22 @@ impl Results {
             },
             details: Details::new(plan, measured, judged),
         }
+    }
+
+    /// The steps that lie wholly within what was measured.
+    pub(in crate::report) fn measured_steps(&self) -> impl Iterator<Item = &StepPoint> {
+        let begin = self.details.warm_up_seconds;
+        let end = begin + self.duration_seconds;
+        let step = self.details.step_seconds;
+        let is_within =
+            move |point: &&StepPoint| point.second >= begin && point.second + step * 0.95 <= end;
+        self.details.all.steps.iter().filter(is_within)
+    }
+
+    /// Errors, refusals, wrong and lost answers.
+    pub(in crate::report) fn failed(&self) -> u64 {
+        let outcomes = self.databases.values().flat_map(|d| d.outcomes.values());
+        outcomes.map(Outcomes::failed).sum()
     }
 
     /// Reads a text that a run has written.

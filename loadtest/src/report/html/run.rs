@@ -1,0 +1,570 @@
+use super::chart::{Band, Chart, Histogram, Line};
+use super::markup::{Escaped, Page, Table};
+use super::unit::Unit;
+use crate::latency::LatencySummary;
+use crate::report::results::{Results, StepPoint};
+
+/// Databases that are drawn; the tables have all of them.
+const MOST_LINES: usize = 8;
+
+/// The report of one run.
+pub(in crate::report) fn page(results: &Results) -> String {
+    let mut page = Page::new("docdb load test");
+    head(&mut page, results);
+    over_time(&mut page, results);
+    side_by_side(&mut page, results);
+    server(&mut page, results);
+    tables(&mut page, results);
+    settings(&mut page, results);
+    page.finish()
+}
+
+fn head(page: &mut Page, results: &Results) {
+    let details = &results.details;
+    page.add("<h1>docdb load test</h1>");
+    page.note(format_args!(
+        "{}, {}, {}, ids {}, {} B documents, {:.1} s measured; server {}, fsync {}; \
+         begun {}",
+        many(results.databases.len(), "database"),
+        many(results.test_config.workers, "worker"),
+        details.mix,
+        details.distribution,
+        details.document_sizes,
+        results.duration_seconds,
+        details.server_version,
+        details.fsync_mode,
+        details.started_at
+    ));
+    let failed: Vec<_> = details
+        .assertions
+        .iter()
+        .filter(|assertion| !assertion.holds)
+        .collect();
+    if details.failures.is_empty() && failed.is_empty() {
+        page.add(
+            "<p class=\"verdict good\">✓ Every answer was right, and nothing asserted failed.</p>",
+        );
+    } else {
+        page.add("<p class=\"verdict bad\">✗ This run failed.</p><ul>");
+        for failure in &details.failures {
+            page.add(format_args!("<li>{}</li>", Escaped(failure)));
+        }
+        for assertion in failed {
+            page.add(format_args!("<li>{}</li>", Escaped(assertion)));
+        }
+        for text in &details.wrong_answers {
+            page.add(format_args!("<li>{}</li>", Escaped(text)));
+        }
+        page.add("</ul>");
+    }
+    if results.partial {
+        page.note("The run ended early: these results are partial.");
+    }
+    let latency = &details.latency;
+    let millis = |value| Unit::Milliseconds.text(value);
+    let mut tiles = vec![
+        (
+            Unit::Count.text(results.global.ops_per_second),
+            "operations a second",
+        ),
+        (millis(latency.p50), "half took at most"),
+        (millis(latency.p99), "99 of 100 at most"),
+        (millis(latency.p999), "999 of 1000 at most"),
+        (millis(latency.max), "the slowest"),
+        (results.failed().to_string(), "errors"),
+    ];
+    if let Some(headroom) = details.headroom {
+        tiles.push((Unit::Ratio.text(headroom), "the generator alone makes"));
+    }
+    let tiles: Vec<_> = tiles
+        .into_iter()
+        .map(|(figure, name)| (figure, name.to_owned()))
+        .collect();
+    page.tiles(&tiles);
+    if let (Some(ceiling), Some(headroom)) = (details.ceiling_ops_per_second, details.headroom) {
+        let verdict = if headroom < 3.0 {
+            "less than 3 times what was measured: the generator may be the limit"
+        } else {
+            "at least 3 times what was measured: the generator is not the limit"
+        };
+        page.note(format_args!(
+            "Against a server that does nothing the generator makes {} operations a second, {verdict}.",
+            Unit::Count.text(ceiling)
+        ));
+    }
+}
+
+fn many(count: usize, one: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {one}{plural}")
+}
+
+/// What is shown in every chart over time.
+fn framed(results: &Results, mut chart: Chart) -> Chart {
+    let details = &results.details;
+    chart.bands = details
+        .phases
+        .iter()
+        .map(|phase| Band {
+            start: phase.start_seconds,
+            end: phase.start_seconds + phase.duration_seconds,
+            name: phase.name.clone(),
+            is_warm_up: phase.warm_up,
+        })
+        .collect();
+    // Phases that the run did not reach are not drawn.
+    let end = details.warm_up_seconds + results.duration_seconds;
+    chart.end = end;
+    chart.bands.retain(|band| band.start < end);
+    for band in &mut chart.bands {
+        band.end = band.end.min(end);
+    }
+    chart.marks = details
+        .kills
+        .iter()
+        .map(|kill| {
+            let text = format!("killed, away for {}", Unit::Milliseconds.text(kill.away_ms));
+            (kill.second, text)
+        })
+        .collect();
+    chart
+}
+
+pub(super) fn line(name: &str, colour: &str, points: Vec<(f64, Option<f64>)>) -> Line {
+    Line {
+        name: name.to_owned(),
+        colour: colour.to_owned(),
+        points,
+    }
+}
+
+/// A figure of each step, in its middle. The last step is rarely whole: as a rate it would look
+/// like a fall, and as a percentile it would be one of a few; where less than half of it lies within
+/// the run it is left out.
+pub(super) fn of_steps(
+    results: &Results,
+    steps: &[StepPoint],
+    figure: impl Fn(&StepPoint, f64) -> Option<f64>,
+) -> Vec<(f64, Option<f64>)> {
+    let details = &results.details;
+    let end = details.warm_up_seconds + results.duration_seconds;
+    let point = |step: &StepPoint| {
+        let span = (end - step.second).min(details.step_seconds);
+        let is_whole = span > details.step_seconds / 2.0;
+        is_whole.then(|| (step.second + span / 2.0, figure(step, span)))
+    };
+    steps.iter().filter_map(point).collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of operations")]
+pub(super) fn rates(
+    results: &Results,
+    steps: &[StepPoint],
+    count: impl Fn(&StepPoint) -> u64,
+) -> Vec<(f64, Option<f64>)> {
+    of_steps(results, steps, |step, span| Some(count(step) as f64 / span))
+}
+
+fn over_time(page: &mut Page, results: &Results) {
+    let details = &results.details;
+    let steps = &details.all.steps;
+    let every = format!("per {}", Unit::Moment.text(details.step_seconds));
+    let mut latency = Chart::over_time("Latency", &every, Unit::Milliseconds);
+    latency.is_logarithmic = true;
+    latency.lines = vec![
+        line("p50", "q0", of_steps(results, steps, |step, _| step.p50)),
+        line("p95", "q1", of_steps(results, steps, |step, _| step.p95)),
+        line("p99", "q2", of_steps(results, steps, |step, _| step.p99)),
+        line("p99.9", "q3", of_steps(results, steps, |step, _| step.p999)),
+        line("max", "q4", of_steps(results, steps, |step, _| step.max)),
+    ];
+    let mut rate = Chart::over_time("Throughput", "operations a second", Unit::Count);
+    rate.lines = vec![line(
+        "operations",
+        "c0",
+        rates(results, steps, |step| step.operations),
+    )];
+    if steps.iter().any(|step| step.failed > 0) {
+        let failed = rates(results, steps, |step| step.failed);
+        rate.lines.push(line("failed", "bad", failed));
+    }
+    #[expect(clippy::cast_precision_loss, reason = "counts of operations")]
+    let classes = details
+        .histogram
+        .iter()
+        .map(|(end, count)| (*end as f64 / 1000.0, *count as f64));
+    let summary = &details.latency;
+    let histogram = Histogram {
+        title: "How long operations took".to_owned(),
+        subtitle: format!("{} of them", Unit::Count.text(count_of(summary))),
+        classes: classes.collect(),
+        marks: [("p50", summary.p50), ("p99", summary.p99)]
+            .into_iter()
+            .filter(|_| !summary.is_empty())
+            .map(|(name, value)| (value, name.to_owned()))
+            .collect(),
+    };
+    let mut operations = Chart::over_time("p99 by operation", &every, Unit::Milliseconds);
+    operations.is_logarithmic = true;
+    operations.lines = details
+        .all
+        .by_operation
+        .iter()
+        .enumerate()
+        .map(|(place, (name, steps))| {
+            line(
+                name,
+                &format!("c{place}"),
+                of_steps(results, steps, |step, _| step.p99),
+            )
+        })
+        .collect();
+    page.heading("Over time");
+    page.charts([
+        framed(results, latency).to_string(),
+        framed(results, rate).to_string(),
+        histogram.to_string(),
+        framed(results, operations).to_string(),
+    ]);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of operations")]
+const fn count_of(summary: &LatencySummary) -> f64 {
+    summary.count as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sizes of logs")]
+fn side_by_side(page: &mut Page, results: &Results) {
+    let details = &results.details;
+    let mut rate = Chart::over_time("Throughput by database", "operations a second", Unit::Count);
+    let mut latency = Chart::over_time("p99 by database", "", Unit::Milliseconds);
+    latency.is_logarithmic = true;
+    let mut log = Chart::over_time("Log by database", "all segments", Unit::Bytes);
+    let mut documents = Chart::over_time("Live documents by database", "", Unit::Count);
+    for (place, (name, timeline)) in details.databases.iter().take(MOST_LINES).enumerate() {
+        let colour = format!("c{place}");
+        let operations = rates(results, &timeline.steps, |step| step.operations);
+        rate.lines.push(line(name, &colour, operations));
+        let p99 = of_steps(results, &timeline.steps, |step, _| step.p99);
+        latency.lines.push(line(name, &colour, p99));
+        let sizes = timeline.server.iter();
+        let sizes = sizes.map(|sample| (sample.second, Some(sample.log_bytes as f64)));
+        log.lines.push(line(name, &colour, sizes.collect()));
+        let counts = timeline.server.iter();
+        let counts =
+            counts.map(|sample| (sample.second, sample.documents.map(|count| count as f64)));
+        documents.lines.push(line(name, &colour, counts.collect()));
+    }
+    page.heading("Databases side by side");
+    if details.databases.len() > MOST_LINES {
+        page.note(format_args!(
+            "The first {MOST_LINES} of {}; the table has all of them.",
+            details.databases.len()
+        ));
+    }
+    let mut charts = vec![log, documents];
+    if details.databases.len() > 1 {
+        charts.splice(0..0, [rate, latency]);
+    }
+    page.charts(charts.into_iter().map(|chart| framed(results, chart)));
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sizes of memory")]
+fn server(page: &mut Page, results: &Results) {
+    let points = &results.details.server;
+    if points
+        .iter()
+        .all(|point| point.server_cpu_seconds.is_none())
+    {
+        return;
+    }
+    let processors = |figure: fn(&crate::report::results::ServerPoint) -> Option<f64>| {
+        points
+            .windows(2)
+            .filter_map(|pair| match pair {
+                [before, after] => {
+                    let span = after.second - before.second;
+                    let busy = figure(after)
+                        .zip(figure(before))
+                        // A process that was started anew counts from 0.
+                        .map(|(after, before)| {
+                            if after >= before {
+                                after - before
+                            } else {
+                                after
+                            }
+                        });
+                    (span > 0.05).then(|| (after.second, busy.map(|busy| busy / span)))
+                }
+                _ => None,
+            })
+            .collect::<Vec<_>>()
+    };
+    let mut cpu = Chart::over_time("Processors", "kept busy", Unit::Count);
+    cpu.lines = vec![
+        line("server", "c0", processors(|point| point.server_cpu_seconds)),
+        line(
+            "generator",
+            "c1",
+            processors(|point| point.generator_cpu_seconds),
+        ),
+    ];
+    let bytes = |figure: fn(&crate::report::results::ServerPoint) -> Option<u64>| {
+        let point = |point| (figure(point)).map(|bytes| bytes as f64);
+        points
+            .iter()
+            .map(|each| (each.second, point(each)))
+            .collect::<Vec<_>>()
+    };
+    let mut memory = Chart::over_time("Memory", "resident", Unit::Bytes);
+    memory.lines = vec![
+        line("server", "c0", bytes(|point| point.server_resident_bytes)),
+        line(
+            "generator",
+            "c1",
+            bytes(|point| point.generator_resident_bytes),
+        ),
+    ];
+    page.heading("Server and generator");
+    page.charts([framed(results, cpu), framed(results, memory)]);
+}
+
+const FIGURES: [&str; 8] = [
+    "ops", "ops/s", "failed", "p50", "p95", "p99", "p99.9", "max",
+];
+
+fn figures(operations: u64, rate: f64, failed: u64, latency: &LatencySummary) -> Vec<String> {
+    let mut cells = vec![
+        operations.to_string(),
+        Unit::Count.text(rate),
+        failed.to_string(),
+    ];
+    let LatencySummary {
+        p50,
+        p95,
+        p99,
+        p999,
+        max,
+        ..
+    } = *latency;
+    for value in [p50, p95, p99, p999, max] {
+        cells.push(if latency.is_empty() {
+            "–".to_owned()
+        } else {
+            Unit::Milliseconds.text(value)
+        });
+    }
+    cells
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of operations")]
+fn tables(page: &mut Page, results: &Results) {
+    let details = &results.details;
+    let seconds = results.duration_seconds.max(f64::MIN_POSITIVE);
+    let mut table = Table::new(2, &[&["database", "operation"][..], &FIGURES].concat());
+    for database in results.databases.values() {
+        for (operation, latency) in &database.latency {
+            let count = database
+                .operation_counts
+                .get(operation)
+                .copied()
+                .unwrap_or(0);
+            let failed = database.outcomes.get(operation).map_or(0, |o| o.failed());
+            if count + failed == 0 {
+                continue;
+            }
+            let mut cells = vec![database.name.clone(), operation.clone()];
+            cells.extend(figures(count, count as f64 / seconds, failed, latency));
+            table.row(cells);
+        }
+    }
+    let mut cells = vec!["all".to_owned(), "all".to_owned()];
+    let rate = results.global.ops_per_second;
+    cells.extend(figures(
+        results.total_operations,
+        rate,
+        results.failed(),
+        &details.latency,
+    ));
+    table.sum(cells);
+    page.heading("By database and operation");
+    page.table(&table);
+    if !details.phases.is_empty() {
+        let head = [&["phase", "database", "workers"][..], &FIGURES].concat();
+        let mut table = Table::new(2, &head);
+        for phase in &details.phases {
+            let name = if phase.warm_up {
+                format!("{} (not measured)", phase.name)
+            } else {
+                phase.name.clone()
+            };
+            let mut row = |database: &str, slice: &crate::report::results::Slice, is_sum: bool| {
+                let mut cells = vec![name.clone(), database.to_owned(), phase.workers.to_string()];
+                cells.extend(figures(
+                    slice.operations,
+                    slice.ops_per_second,
+                    slice.failed,
+                    &slice.latency,
+                ));
+                if is_sum {
+                    table.sum(cells);
+                } else {
+                    table.row(cells);
+                }
+            };
+            if phase.databases.len() > 1 {
+                for (database, slice) in &phase.databases {
+                    row(database, slice, false);
+                }
+            }
+            row("all", &phase.all, true);
+        }
+        page.heading("By phase");
+        page.table(&table);
+    }
+    outcomes(page, results);
+    if !details.assertions.is_empty() {
+        let mut table = Table::new(1, &["asserted", "found", ""]);
+        for assertion in &details.assertions {
+            let found = assertion.found.map_or_else(
+                || "nothing was measured".to_owned(),
+                |found| format!("{:.3}", found),
+            );
+            let verdict = if assertion.holds {
+                "✓ holds"
+            } else {
+                "✗ fails"
+            };
+            table.row(vec![assertion.text.clone(), found, verdict.to_owned()]);
+        }
+        page.heading("Asserted");
+        page.table(&table);
+    }
+}
+
+/// How operations ended that did not simply succeed.
+fn outcomes(page: &mut Page, results: &Results) {
+    let mut table = Table::new(3, &["database", "operation", "outcome", "count"]);
+    for database in results.databases.values() {
+        for (operation, outcomes) in &database.outcomes {
+            let named = [
+                ("not found, as the mix expects", outcomes.not_found),
+                ("exists, as the mix expects", outcomes.exists),
+                ("conflict, as the mix expects", outcomes.conflicts),
+                ("document of another run", outcomes.other_run),
+                ("refused: queue full", outcomes.refused),
+                ("never answered", outcomes.unanswered),
+                ("cut off by a kill", outcomes.interrupted),
+                ("wrong", outcomes.wrong),
+            ];
+            let errors = outcomes
+                .errors
+                .iter()
+                .map(|(code, count)| (code.as_str(), *count));
+            for (name, count) in named.into_iter().chain(errors) {
+                if count > 0 {
+                    table.row(vec![
+                        database.name.clone(),
+                        operation.clone(),
+                        name.to_owned(),
+                        count.to_string(),
+                    ]);
+                }
+            }
+        }
+    }
+    if !table.is_empty() {
+        page.heading("Other outcomes");
+        page.table(&table);
+    }
+}
+
+fn settings(page: &mut Page, results: &Results) {
+    let details = &results.details;
+    let mut table = Table::new(2, &["", ""]);
+    let mut row = |name: &str, value: String| table.row(vec![name.to_owned(), value]);
+    row("seed", results.test_config.seed.to_string());
+    if let Some(workload) = &details.workload {
+        row("workload", workload.clone());
+    }
+    row("operations in a request", details.batch.to_string());
+    row(
+        "requests under way per connection",
+        details.pipeline.to_string(),
+    );
+    row(
+        "rate",
+        details.rate.map_or_else(
+            || "as fast as answers come (a closed loop)".to_owned(),
+            |rate| {
+                format!("{rate} operations a second (an open loop: latency counts from when due)")
+            },
+        ),
+    );
+    row("warm-up", Unit::Moment.text(details.warm_up_seconds));
+    if !details.lateness.is_empty() {
+        let late = &details.lateness;
+        row(
+            "the generator's own lateness",
+            format!(
+                "p50 {}, p99 {}, max {}",
+                Unit::Milliseconds.text(late.p50),
+                Unit::Milliseconds.text(late.p99),
+                Unit::Milliseconds.text(late.max)
+            ),
+        );
+    }
+    if details.never_sent > 0 {
+        row("due and never sent", details.never_sent.to_string());
+    }
+    for database in results.databases.values() {
+        let growth = &database.wal_growth;
+        row(
+            &format!("log of {}", database.name),
+            format!(
+                "{} at first, {} at last, {} at most",
+                bytes(growth.initial_size_bytes),
+                bytes(growth.final_size_bytes),
+                bytes(growth.max_size_bytes)
+            ),
+        );
+    }
+    let healing = &results.global.total_healing;
+    row(
+        "healing",
+        format!(
+            "{} runs, {} documents, {:.2} s: {:.2} % of the time",
+            healing.total_healings,
+            healing.total_documents_healed,
+            healing.healing_time_seconds,
+            healing.overhead_percent
+        ),
+    );
+    if let Some(verification) = &details.verification {
+        row(
+            "read again at the end",
+            format!(
+                "{} documents: {} not as acknowledged, {} unread",
+                verification.documents, verification.contradictions, verification.unread
+            ),
+        );
+    }
+    if !details.kills.is_empty() {
+        row("times killed", details.kills.len().to_string());
+    }
+    page.heading("Settings and ends");
+    page.table(&table);
+    page.add(format_args!(
+        "<footer>Percentiles are of all operations of a stretch together. An operation counts when it \
+         succeeded or ended as the mix expects; errors, refusals and wrong answers are counted apart. \
+         Each point over time is a step of {}, by when its operations were answered. docdb-loadtest \
+         {}.</footer>",
+        Unit::Moment.text(details.step_seconds),
+        Escaped(&details.version)
+    ));
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sizes of logs")]
+fn bytes(count: u64) -> String {
+    Unit::Bytes.text(count as f64)
+}
