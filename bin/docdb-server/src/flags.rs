@@ -27,6 +27,10 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "PATH")]
     socket: Option<String>,
 
+    /// Address to answer /healthz, /readyz and /metrics at [default: none].
+    #[arg(long, value_name = "ADDR")]
+    http: Option<String>,
+
     /// When a write is acknowledged: after a sync of its own (always), after a sync shared with
     /// the writes beside it (group), before the next periodic sync (interval), or without any
     /// sync (none: a crash of the machine may lose everything) [default: group].
@@ -66,6 +70,7 @@ impl Flags {
             ("data-dir", &self.data_dir),
             ("wal-dir", &self.wal_dir),
             ("socket", &self.socket),
+            ("http", &self.http),
             ("fsync", &self.fsync),
             ("fsync-interval", &self.fsync_interval),
             ("log-level", &self.log_level),

@@ -1,9 +1,11 @@
+use docdb_service::RunningService;
+
 use crate::config::{self, Configured, Given};
 use crate::logging::Log;
 
 /// Reads the configuration again and takes up what can change while the server runs. Says what
 /// cannot, and changes nothing at all where anything is wrong.
-pub(crate) fn reload(given: &Given, current: &mut Configured, log: &Log) {
+pub(crate) fn reload(given: &Given, current: &mut Configured, service: &RunningService, log: &Log) {
     let next = match config::load(given) {
         Ok(next) => next,
         Err(problems) => {
@@ -31,6 +33,7 @@ pub(crate) fn reload(given: &Given, current: &mut Configured, log: &Log) {
         );
     }
     current.settings.adopt(&next.settings);
+    service.set_slow_request(current.settings.service.slow_request);
     tracing::info!(
         changed = changes.now.len(),
         at_next_start = changes.needs_restart.len(),

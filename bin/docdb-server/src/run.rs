@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use docdb_service::{Service, ServiceOptions, ShutdownReport};
+use docdb_service::{RunningService, Service, ShutdownReport};
 use docdb_types::FsyncMode;
 
 use crate::config::{Configured, Given};
@@ -34,10 +34,10 @@ async fn serve(mut configured: Configured, given: &Given, log: &Log) -> anyhow::
     // ORDER: listened for before anything is opened: a signal during the start is not lost.
     let mut signals = Signals::listen().context("the system refuses to deliver signals")?;
     let service = Service::start(configured.settings.service_options()).await?;
-    announce(&configured, service.options());
+    announce(&configured, &service);
     let received = loop {
         match signals.next().await {
-            Wish::Reload => reload(given, &mut configured, log),
+            Wish::Reload => reload(given, &mut configured, &service, log),
             Wish::Stop(name) => break name,
         }
     };
@@ -56,7 +56,8 @@ async fn serve(mut configured: Configured, given: &Given, log: &Log) -> anyhow::
 }
 
 /// Says where and how durably the server serves, to people and to whoever started it.
-fn announce(configured: &Configured, options: &ServiceOptions) {
+fn announce(configured: &Configured, service: &RunningService) {
+    let options = service.options();
     let config = configured
         .file
         .as_deref()
@@ -73,6 +74,7 @@ fn announce(configured: &Configured, options: &ServiceOptions) {
         pid = std::process::id(),
         config = %config.display(),
         %socket,
+        http = service.http_address().map(tracing::field::display),
         data_dir = %engine.data_directory.display(),
         wal_dir = %engine.wal_directory.display(),
         fsync = %mode,

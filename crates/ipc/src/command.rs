@@ -271,6 +271,32 @@ pub struct Scan {
 }
 
 impl Command {
+    /// The open database that it is about; `None` where it is about none, or names one.
+    #[must_use]
+    pub const fn database(&self) -> Option<DatabaseId> {
+        match self {
+            Self::Execute(execute) => Some(execute.database),
+            Self::Scan(scan) => Some(scan.database),
+            Self::Count { database, .. }
+            | Self::Compact { database, .. }
+            | Self::Begin { database, .. }
+            | Self::Commit { database, .. }
+            | Self::Rollback { database, .. }
+            | Self::CloseDatabase { database }
+            | Self::CreateCollection { database, .. }
+            | Self::DeleteCollection { database, .. }
+            | Self::ListCollections { database }
+            | Self::Checkpoint { database } => Some(*database),
+            Self::Statistics { database } => *database,
+            Self::Hello(_)
+            | Self::Ping
+            | Self::CloseCursor { .. }
+            | Self::OpenDatabase { .. }
+            | Self::DropDatabase { .. }
+            | Self::ListDatabases => None,
+        }
+    }
+
     /// Whether it can change what is stored.
     #[must_use]
     pub fn is_write(&self) -> bool {

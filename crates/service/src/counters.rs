@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) connections: Count,
+    pub(crate) connections_accepted: Count,
     pub(crate) connections_refused: Count,
     pub(crate) requests: Count,
     pub(crate) errors: Count,

@@ -1,6 +1,7 @@
 use docdb_scheduler::StartError as SchedulerError;
 use docdb_types::Error;
 
+use crate::http::HttpError;
 use crate::listener::SocketError;
 
 /// Why a service does not start. Nothing of it runs then, and nothing is left behind.
@@ -13,6 +14,9 @@ pub enum StartError {
     /// The socket cannot be listened at.
     #[error(transparent)]
     Socket(#[from] SocketError),
+    /// Nothing can be told over HTTP.
+    #[error(transparent)]
+    Http(#[from] HttpError),
     /// The scheduler does not start.
     #[error("the scheduler does not start: {0}")]
     Scheduler(#[from] SchedulerError),

@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -37,6 +38,21 @@ pub struct ServiceOptions {
     pub deadlines: Deadlines,
     /// How long a stop may take.
     pub drain: DrainDeadlines,
+    /// What is told over HTTP.
+    pub http: HttpOptions,
+    /// From how long on a request is logged and counted as slow; zero: none is.
+    pub slow_request: Duration,
+}
+
+/// What is told over HTTP: whether the service lives and serves, and its figures. Whoever reaches
+/// the address may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HttpOptions {
+    /// Where to listen; `None`: nowhere.
+    pub address: Option<SocketAddr>,
+    /// Open databases that have figures of their own in the metrics, the first by name. Each takes
+    /// a few dozen lines there.
+    pub database_labels: usize,
 }
 
 /// Limits on how long a client may take.
@@ -79,6 +95,17 @@ impl Default for ServiceOptions {
             max_transactions: 64,
             deadlines: Deadlines::default(),
             drain: DrainDeadlines::default(),
+            http: HttpOptions::default(),
+            slow_request: Duration::from_secs(1),
+        }
+    }
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            address: None,
+            database_labels: 100,
         }
     }
 }

@@ -1,6 +1,7 @@
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use docdb_engine::{Engine, Host};
 use docdb_ipc::{FrameLimit, ServerCodec};
@@ -12,7 +13,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::counters::Counters;
 use crate::error::StartError;
+use crate::http::{HttpListener, Watched};
 use crate::listener::{SocketFile, accept, serve};
+use crate::metrics::{self, Outcomes, unix_ms};
 use crate::options::ServiceOptions;
 use crate::shared::Shared;
 use crate::shutdown::{Phase, ShutdownReport, shut_down};
@@ -27,6 +30,8 @@ pub struct Service;
 #[must_use = "a service that is dropped serves nobody"]
 pub struct RunningService {
     shared: Arc<Shared>,
+    /// Answers until the service is dropped or has stopped.
+    http: Option<HttpListener>,
 }
 
 impl Service {
@@ -54,6 +59,12 @@ impl Service {
         if let Some(path) = &options.socket_path {
             SocketFile::check(path).await?;
         }
+        // ORDER: before anything is opened, so that it answers while the service starts.
+        let watched = Arc::new(Watched::default());
+        let http = match options.http.address {
+            Some(address) => Some(HttpListener::start(address, Arc::clone(&watched))?),
+            None => None,
+        };
         // ORDER: the directory is locked first. Who does not own it touches no socket.
         let engine = open_engine(&options).await?;
         let socket = match &options.socket_path {
@@ -67,15 +78,19 @@ impl Service {
             counters: Counters::default(),
             phase: watch::Sender::new(Phase::Serving),
             tasks: TaskTracker::new(),
+            outcomes: Outcomes::default(),
             started: Instant::now(),
+            started_unix_ms: unix_ms(),
             options,
         });
+        shared.outcomes.set_slow_from(shared.options.slow_request);
+        watched.show(&shared);
         if let Some((listener, file)) = socket {
             shared
                 .tasks
                 .spawn(accept(Arc::clone(&shared), listener, file));
         }
-        Ok(RunningService { shared })
+        Ok(RunningService { shared, http })
     }
 }
 
@@ -101,6 +116,23 @@ impl RunningService {
     #[must_use]
     pub fn socket_path(&self) -> Option<&Path> {
         self.shared.options.socket_path.as_deref()
+    }
+
+    /// Where it answers over HTTP.
+    #[must_use]
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.http.as_ref().map(HttpListener::address)
+    }
+
+    /// From how long on a request is logged and counted as slow, from now on; zero: none is.
+    pub fn set_slow_request(&self, time: Duration) {
+        self.shared.outcomes.set_slow_from(time);
+    }
+
+    /// All figures as OpenMetrics text, as they are told over HTTP.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        metrics::text(&self.shared)
     }
 
     /// What it was started with.

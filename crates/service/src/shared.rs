@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::counters::Counters;
 use crate::job::Job;
+use crate::metrics::Outcomes;
 use crate::options::ServiceOptions;
 use crate::shutdown::Phase;
 
@@ -20,8 +21,11 @@ pub(crate) struct Shared {
     pub(crate) options: ServiceOptions,
     pub(crate) codec: ServerCodec,
     pub(crate) counters: Counters,
+    pub(crate) outcomes: Outcomes,
     pub(crate) phase: watch::Sender<Phase>,
     /// The sessions, and the commits that go on beside them.
     pub(crate) tasks: TaskTracker,
     pub(crate) started: Instant,
+    /// The same by the wall clock, in milliseconds since 1970.
+    pub(crate) started_unix_ms: u64,
 }

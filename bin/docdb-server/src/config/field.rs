@@ -10,6 +10,8 @@ use super::{size, span};
 
 /// Longest path of a Unix socket that the system takes, in bytes.
 const SOCKET_PATH_BYTES: usize = 107;
+/// What an address is, for people.
+const ADDRESS: &str = "an IP address and a port, as in 127.0.0.1:7717";
 /// What the owner of a socket needs to use it.
 const OWNER_BITS: u32 = 0o600;
 
@@ -25,6 +27,8 @@ pub(crate) enum Field {
     /// Absent: no socket.
     SocketPath(fn(&mut Settings) -> &mut Option<PathBuf>),
     Address(fn(&mut Settings) -> &mut SocketAddr),
+    /// Absent: nowhere.
+    OptionalAddress(fn(&mut Settings) -> &mut Option<SocketAddr>),
     /// A number of bytes. A number without a unit counts MiB.
     Size(fn(&mut Settings) -> &mut dyn Number, RangeInclusive<u64>),
     Count(fn(&mut Settings) -> &mut dyn Number, RangeInclusive<u64>),
@@ -63,10 +67,11 @@ impl Field {
                 let short = |path: &PathBuf| path.as_os_str().len() <= SOCKET_PATH_BYTES;
                 assign(place(settings), path(value).filter(short).map(Some))
             }
-            Self::Address(place) => {
-                let address = text(value).and_then(|text| text.parse().ok());
-                assign(place(settings), address)
-            }
+            Self::Address(place) => assign(place(settings), address(value)),
+            Self::OptionalAddress(place) => match value {
+                Scalar::Nothing => assign(place(settings), Some(None)),
+                _ => assign(place(settings), address(value).map(Some)),
+            },
             Self::Size(place, range) => {
                 let mebibytes = || whole(value)?.checked_mul(size::MIB);
                 let bytes = text(value).and_then(size::parse).or_else(mebibytes);
@@ -105,7 +110,8 @@ impl Field {
             Self::Path(_) => "a path".to_owned(),
             Self::OptionalPath(..) => "a path, or null".to_owned(),
             Self::SocketPath(_) => format!("a path of at most {SOCKET_PATH_BYTES} bytes"),
-            Self::Address(_) => "an IP address and a port, as in 127.0.0.1:7717".to_owned(),
+            Self::Address(_) => ADDRESS.to_owned(),
+            Self::OptionalAddress(_) => format!("{ADDRESS}, or null"),
             Self::Size(_, range) => format!(
                 "{} to {}, as a number of MiB or with a unit, as in 64MiB",
                 size::show(*range.start()),
@@ -142,6 +148,10 @@ impl Field {
                 .as_ref()
                 .map_or_else(|| "null".to_owned(), show_path),
             Self::Address(place) => quoted(&place(settings).to_string()),
+            Self::OptionalAddress(place) => match place(settings) {
+                Some(address) => quoted(&address.to_string()),
+                None => "null".to_owned(),
+            },
             Self::Size(place, _) => show_size(place(settings).number()),
             Self::Count(place, _) => place(settings).number().to_string(),
             Self::Time { place, bare, .. } => show_time(*place(settings), *bare),
@@ -178,6 +188,10 @@ fn text(value: &Scalar) -> Option<&str> {
 fn path(value: &Scalar) -> Option<PathBuf> {
     let text = text(value)?;
     (!text.is_empty() && !text.contains('\0')).then(|| PathBuf::from(text))
+}
+
+fn address(value: &Scalar) -> Option<SocketAddr> {
+    text(value).and_then(|text| text.parse().ok())
 }
 
 /// A whole number, also as text: that is what the environment and flags have.

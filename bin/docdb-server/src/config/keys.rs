@@ -9,6 +9,7 @@ use super::settings::Settings;
 use super::size::{GIB, KIB, MIB, TIB};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
+const MICROSECOND: Duration = Duration::from_micros(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -144,16 +145,17 @@ pub(crate) static KEYS: &[Key] = &[
     ),
     key(
         "db.compaction_size_threshold_mb",
-        "Size of the data files from which on they are compacted.",
-        Field::Size(|s| &mut s.compaction.threshold_bytes, MIB..=TIB),
-    )
-    .only(&["100"]),
+        "Size of all data files of a database below which their dead share does not matter.",
+        Field::Size(
+            |s| &mut s.service.engine.compaction_threshold_bytes,
+            0..=1024 * TIB,
+        ),
+    ),
     key(
         "db.compaction_tombstone_ratio",
-        "Share of a data file that may be dead before it is compacted.",
-        Field::Ratio(|s| &mut s.compaction.tombstone_ratio, 0.01..=1.0),
-    )
-    .only(&["0.3"]),
+        "Share of a data file that may be dead before it is rewritten.",
+        Field::Ratio(|s| &mut s.service.engine.compaction_dead_ratio, 0.01..=1.0),
+    ),
     key(
         "db.max_open_dbs",
         "Open databases beyond which the least recently used one without users is closed.",
@@ -261,6 +263,17 @@ pub(crate) static KEYS: &[Key] = &[
         ),
     ),
     key(
+        "http.addr",
+        "Where to answer /healthz, /readyz and /metrics over HTTP, to whoever asks; null: nowhere.",
+        Field::OptionalAddress(|s| &mut s.service.http.address),
+    )
+    .flag("http"),
+    key(
+        "http.database_labels",
+        "Open databases that have figures of their own in /metrics, the first by name.",
+        Field::Count(|s| &mut s.service.http.database_labels, 0..=10_000),
+    ),
+    key(
         "healing.enabled",
         "Whether damaged documents are restored. This version finds damage and answers it as an\n\
          error; it restores nothing yet, so the keys of this section change nothing.",
@@ -300,6 +313,17 @@ pub(crate) static KEYS: &[Key] = &[
         Field::Word(|s| &mut s.log.level),
     )
     .flag("log-level")
+    .at_reload(),
+    key(
+        "log.slow_operation",
+        "Requests that take longer are logged as slow, without what they held.",
+        Field::Time {
+            place: |s| &mut s.service.slow_request,
+            range: MICROSECOND..=DAY,
+            bare: Bare::Refused,
+            zero: Some("never logged"),
+        },
+    )
     .at_reload(),
     key(
         "log.format",

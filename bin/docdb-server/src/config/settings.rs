@@ -5,8 +5,6 @@ use std::time::Duration;
 use docdb_service::ServiceOptions;
 use docdb_types::FsyncMode;
 
-use super::size::MIB;
-
 /// Everything that can be configured about the server, with a value for each.
 ///
 /// The default values are those of the service; what it does not know stands beside it.
@@ -19,7 +17,6 @@ pub(crate) struct Settings {
     pub(crate) connection_idle: Duration,
     pub(crate) tcp: TcpSettings,
     pub(crate) log: LogSettings,
-    pub(crate) compaction: CompactionSettings,
     pub(crate) healing: HealingSettings,
     /// Checkpoints that are kept; 0: the ones that are needed.
     pub(crate) max_checkpoints: u64,
@@ -35,12 +32,6 @@ pub(crate) struct TcpSettings {
 pub(crate) struct LogSettings {
     pub(crate) level: LogLevel,
     pub(crate) format: LogFormat,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct CompactionSettings {
-    pub(crate) threshold_bytes: u64,
-    pub(crate) tombstone_ratio: f64,
 }
 
 #[derive(Debug, Clone)]
@@ -81,10 +72,6 @@ impl Default for Settings {
                 level: LogLevel::Info,
                 format: LogFormat::Text,
             },
-            compaction: CompactionSettings {
-                threshold_bytes: 100 * MIB,
-                tombstone_ratio: 0.3,
-            },
             healing: HealingSettings {
                 is_enabled: true,
                 interval: Duration::from_secs(3600),
@@ -108,6 +95,7 @@ impl Settings {
     /// effect is [`Reload`](super::key::Effect::Reload).
     pub(crate) fn adopt(&mut self, next: &Self) {
         self.log.level = next.log.level;
+        self.service.slow_request = next.service.slow_request;
     }
 
     /// What the service is started with.

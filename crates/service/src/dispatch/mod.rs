@@ -12,4 +12,5 @@ mod transact;
 
 pub(crate) use awaited::{Answer, Awaited};
 pub(crate) use catalog::{CatalogTask, Settled};
+pub(crate) use statistics::status;
 pub(crate) use task::{Begun, Question, Task, Within};

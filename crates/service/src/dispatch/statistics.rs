@@ -85,7 +85,7 @@ fn reply(shared: &Shared, scheduled: &SchedulerStats, database: DatabaseStatisti
 }
 
 /// Where a database stands, as it is listed.
-pub(super) const fn status(stand: &Stand) -> DatabaseStatus {
+pub(crate) const fn status(stand: &Stand) -> DatabaseStatus {
     match stand {
         Stand::Closed => DatabaseStatus::Closed,
         Stand::Opening => DatabaseStatus::Opening,

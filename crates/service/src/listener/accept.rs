@@ -78,6 +78,7 @@ struct Open(Arc<Shared>);
 impl Open {
     fn new(shared: &Arc<Shared>) -> Self {
         shared.counters.connections.add(1);
+        shared.counters.connections_accepted.add(1);
         Self(Arc::clone(shared))
     }
 }

@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,6 +21,7 @@ use super::timing::{Overdue, Owed, Timing};
 use crate::cursor::Cursors;
 use crate::dispatch::{Answer, Awaited};
 use crate::lead::Leading;
+use crate::metrics::Pending;
 use crate::shared::Shared;
 use crate::shutdown::Phase;
 use crate::transactions::Transactions;
@@ -44,7 +45,7 @@ pub(crate) struct Session<S> {
     pub(super) order: Order<Waiting>,
     pub(super) opened: HashSet<DatabaseId>,
     /// Requests that were taken in and are not answered.
-    pub(super) in_flight: HashSet<RequestId>,
+    pub(super) in_flight: HashMap<RequestId, Pending>,
     /// The answers that are on their way.
     pub(super) answers: FuturesUnordered<Source>,
     /// What the session is told whether or not it can take answers.
@@ -93,7 +94,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             output: BytesMut::new(),
             order: Order::default(),
             opened: HashSet::new(),
-            in_flight: HashSet::new(),
+            in_flight: HashMap::new(),
             answers: FuturesUnordered::new(),
             signals,
             placed: Vec::new(),
@@ -171,8 +172,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// Answers a request.
     pub(super) fn answer(&mut self, tag: Tag, answer: Answer) {
         self.order.answered(tag.scope);
-        self.in_flight.remove(&tag.id);
-        self.respond(Some(tag.id), answer);
+        self.conclude(tag.id, answer);
+    }
+
+    /// Answers a request that was taken in.
+    pub(super) fn conclude(&mut self, id: RequestId, answer: Answer) {
+        if let Some(pending) = self.in_flight.remove(&id) {
+            pending.answered(&answer, &self.shared);
+        }
+        self.respond(Some(id), answer);
     }
 
     /// Puts a response where it will be written from.
@@ -182,6 +190,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if result.is_err() {
             counters.errors.add(1);
         }
+        self.shared.outcomes.count(&result);
         if let Err(error) = self.codec.encode(Response { id, result }, &mut self.output) {
             // An error of a few bytes does not fit a frame: no client can be told anything.
             tracing::error!(%error, "an answer cannot be sent");

@@ -13,6 +13,7 @@ use super::order::{Access, Begin, Scope};
 use crate::dispatch::{Awaited, Begun, CatalogTask, Question, Task, Within};
 use crate::job::{Job, refused, stopping};
 use crate::lead::Leading;
+use crate::metrics::Pending;
 
 /// What a worker answers through, and where the session waits for it.
 pub(super) type Channel = (oneshot::Sender<Awaited>, oneshot::Receiver<Awaited>);
@@ -66,10 +67,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if self.phase > crate::shutdown::Phase::Serving {
             return self.respond(Some(id), Err(stopping()));
         }
-        if !self.in_flight.insert(id) {
+        if self.in_flight.contains_key(&id) {
             let reason = "a request of this id has not been answered yet";
             return self.respond(Some(id), Err(Error::new(Code::InvalidRequestId, reason)));
         }
+        let pending = Pending::of(&command, &self.shared);
+        self.in_flight.insert(id, pending);
         let (scope, work) = match command {
             Command::Hello(hello) => {
                 let answer = self.hello(&hello);
@@ -155,8 +158,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     /// Answers a request that takes no part in the order.
     fn answer_at_once(&mut self, id: RequestId, reply: Reply) {
-        self.in_flight.remove(&id);
-        self.respond(Some(id), Ok(reply));
+        self.conclude(id, Ok(reply));
     }
 
     /// Begins every request whose turn it is.
@@ -256,8 +258,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// Answers every request that has not begun: there is no time left for them.
     pub(super) fn refuse_waiting(&mut self) {
         for waiting in self.order.take_waiting() {
-            self.in_flight.remove(&waiting.id);
-            self.respond(Some(waiting.id), Err(stopping()));
+            self.conclude(waiting.id, Err(stopping()));
         }
     }
 

@@ -10,9 +10,13 @@
 mod collections;
 mod drain;
 mod execute;
+mod exposition;
 mod harness;
 mod hostile;
+mod http;
+mod metrics;
 mod order;
+mod packaging;
 mod refusals;
 mod scan;
 mod socket;
