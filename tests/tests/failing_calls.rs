@@ -1,5 +1,6 @@
 //! The first call to the disk fails, then the second, and so on, until a history meets no fault any
-//! more; once, and from there on; in every way a call can fail. `DOCDB_FAIL_SEEDS=FROM..TO` chooses
+//! more; once, from there on, and once with the power cut right behind it; in every way a call can
+//! fail. `DOCDB_FAIL_SEEDS=FROM..TO` chooses
 //! the histories, `DOCDB_FAIL_STEPS=N` their length.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
@@ -24,10 +25,14 @@ fn every_call_may_fail_once_and_from_then_on() {
     let mut runs = 0;
     for seed in seeds.clone() {
         let healthy = Plan::healthy(seed, steps);
+        let sudden = Plan {
+            cut_after_fault: true,
+            ..healthy.clone()
+        };
         for kind in KINDS {
-            for persistence in [Persistence::Once, Persistence::Always] {
-                runs += until_no_fault_is_met(&healthy, kind, persistence);
-            }
+            runs += until_no_fault_is_met(&healthy, kind, Persistence::Once);
+            runs += until_no_fault_is_met(&healthy, kind, Persistence::Always);
+            runs += until_no_fault_is_met(&sudden, kind, Persistence::Once);
         }
     }
     println!("{runs} histories of {steps} steps with a failing call, no promise broken");

@@ -13,7 +13,7 @@ use docdb_vfs::{CrashProfile, SimVfs};
 
 use super::watched::watched;
 use crate::Random;
-use crate::oracle::{Model, contents_of};
+use crate::oracle::{Contents, Model, contents_of};
 
 /// What a history is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +109,8 @@ type State = BTreeMap<&'static str, Model>;
 
 const TENANT: &str = "t";
 const WITNESS: &str = "witness";
+/// The id of what is written behind a recovery.
+const LATER: u64 = 1000;
 
 /// Images taken during one act.
 #[derive(Default)]
@@ -213,10 +215,18 @@ impl History {
                 }
                 album.nested.fetch_add(nested, Ordering::Relaxed);
                 album.images.fetch_add(1, Ordering::Relaxed);
-                let found = recover(&image, options).unwrap_or_else(|broken| {
-                    how = format!("{how}: {broken}");
-                    u64::MAX
-                });
+                let goes_on = chance.chance(25);
+                let recovered = if goes_on {
+                    recover_and_go_on(&image, options, chance.next())
+                } else {
+                    recover(&image, options)
+                };
+                let found = recovered
+                    .map(|found| digest_of(&found))
+                    .unwrap_or_else(|broken| {
+                        how = format!("{how}: {broken}");
+                        u64::MAX
+                    });
                 album
                     .found
                     .lock()
@@ -227,11 +237,22 @@ impl History {
     }
 }
 
-/// Opens everything that an image holds, and says what it is.
-fn recover(image: &SimVfs, options: &EngineOptions) -> Result<u64, String> {
+/// What a data directory was found to hold.
+type Found = BTreeMap<String, Contents>;
+
+/// Opens everything that an image holds, and reads it.
+fn recover(image: &SimVfs, options: &EngineOptions) -> Result<Found, String> {
+    let engine = open(image, options)?;
+    read_all(&engine)
+}
+
+fn open(image: &SimVfs, options: &EngineOptions) -> Result<Engine, String> {
+    Engine::open(image.host(), options.clone()).map_err(|error| format!("{error:?}"))
+}
+
+fn read_all(engine: &Engine) -> Result<Found, String> {
     let text = |error: docdb_types::Error| format!("{error:?}");
-    let engine = Engine::open(image.host(), options.clone()).map_err(text)?;
-    let mut hasher = DefaultHasher::new();
+    let mut found = Found::new();
     for info in engine.list_databases() {
         if matches!(info.status, DatabaseStatus::Dropping) {
             continue;
@@ -243,18 +264,61 @@ fn recover(image: &SimVfs, options: &EngineOptions) -> Result<u64, String> {
             return Err(format!("{:?}", opened.database.statistics().cause));
         }
         let contents = contents_of(&opened.database).map_err(text)?;
-        info.name.as_str().hash(&mut hasher);
-        for (name, documents) in &contents {
+        found.insert(info.name.as_str().to_owned(), contents);
+    }
+    Ok(found)
+}
+
+/// Recovers, writes behind what was recovered, and loses the power again: what was written must be
+/// there too. Says what had been recovered.
+fn recover_and_go_on(image: &SimVfs, options: &EngineOptions, seed: u64) -> Result<Found, String> {
+    let engine = open(image, options)?;
+    let before = read_all(&engine)?;
+    for name in before.keys() {
+        let name = DatabaseName::new(name).map_err(|error| format!("{error:?}"))?;
+        let opened = engine
+            .open_database(&name, OpenMode::ExistingOnly)
+            .map_err(|error| format!("{error:?}"))?;
+        let size = 1 + seed as usize % 700;
+        let text = format!("\"{}\"", "y".repeat(size));
+        let answers = opened
+            .database
+            .execute(vec![put(LATER, text)], Atomicity::Each);
+        if answers.iter().any(Result::is_err) {
+            return Err(format!("a write behind recovery: {answers:?}"));
+        }
+    }
+    let profile = CrashProfile::ALL[seed as usize % CrashProfile::ALL.len()];
+    let mut after = recover(&image.crash(profile, seed), options)?;
+    for contents in after.values_mut() {
+        let written = contents
+            .get_mut("_default")
+            .and_then(|it| it.remove(&LATER));
+        if written.is_none() {
+            return Err("a write behind recovery is lost".to_owned());
+        }
+    }
+    if after == before {
+        return Ok(before);
+    }
+    Err("recovering again found another state".to_owned())
+}
+
+fn digest_of(found: &Found) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for (database, contents) in found {
+        database.as_str().hash(&mut hasher);
+        for (name, documents) in contents {
             name.hash(&mut hasher);
             for (id, (_, document)) in documents {
                 (id, &document[..]).hash(&mut hasher);
             }
         }
     }
-    Ok(hasher.finish())
+    hasher.finish()
 }
 
-/// What [`recover`] says of a state.
+/// What [`digest_of`] says of a state.
 fn digest(state: &State) -> u64 {
     let mut hasher = DefaultHasher::new();
     for (database, model) in state {

@@ -117,6 +117,8 @@ pub struct Plan {
     /// Whether a sync may succeed and keep nothing: acknowledged writes may be lost, and only what
     /// is served is held against what was written.
     pub lies: bool,
+    /// Whether the power is cut as soon as a call has failed.
+    pub cut_after_fault: bool,
 }
 
 /// What a seed may draw.
@@ -153,6 +155,7 @@ impl Plan {
             options,
             steps: drawn,
             lies,
+            cut_after_fault: false,
         }
     }
 }
@@ -192,6 +195,7 @@ impl Plan {
             },
             steps: drawn,
             lies: false,
+            cut_after_fault: false,
         }
     }
 
@@ -234,6 +238,7 @@ fn options(random: &mut Random) -> EngineOptions {
         preallocate_bytes: random.one_of(&[0, 0, 1024, 4096]),
         checkpoint_bytes: random.one_of(&[2048, 6 * 1024, 16 * 1024, 1 << 20]),
         automatic_checkpoints: random.chance(80),
+        automatic_compaction: random.chance(80),
         trim_after_checkpoint: random.chance(90),
         compaction_threshold_bytes: random.one_of(&[0, 0, 8 * 1024, 100 << 20]),
         database_memory_bytes,

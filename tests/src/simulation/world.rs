@@ -8,7 +8,7 @@ use docdb_engine::{
     Ticket,
 };
 use docdb_types::{Action, Code, CollectionName, DatabaseName, Document, Error, Limits, Operation};
-use docdb_vfs::{FaultOn, SimVfs};
+use docdb_vfs::{CrashProfile, FaultOn, SimVfs};
 
 use super::plan::{Cut, Plan, Step, TENANTS};
 use crate::oracle::{Model, Oracle, contents_of};
@@ -124,6 +124,13 @@ impl<'a> World<'a> {
             self.perform(step)?;
         }
         self.note(self.sim.operations());
+        if self.plan.cut_after_fault && self.sim.fault_hits() > 0 && self.sim.has_power() {
+            return self.cut(&Cut {
+                profile: CrashProfile::DropAll,
+                seed: 0,
+                nested: Vec::new(),
+            });
+        }
         if !self.sim.has_power()
             && let Some(cut) = self.ahead.take()
         {
@@ -378,6 +385,7 @@ impl<'a> World<'a> {
                 },
             };
             let asked = vec![operation];
+            self.note_written(&asked);
             let answers = database.execute(asked.clone(), Atomicity::Each);
             self.take_answers(number, database, &asked, Atomicity::Each, &answers)?;
         }
