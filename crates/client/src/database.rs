@@ -7,11 +7,11 @@ use docdb_ipc::{
 };
 use docdb_types::{
     Action, Code, CollectionId, CollectionName, DatabaseId, DatabaseName, Document, DocumentId,
-    Error, FsyncMode, Operation, Outcome, PatchStep, Version,
+    Error, FsyncMode, IdempotencyKey, Operation, Outcome, PatchStep, Version,
 };
 
 use crate::connection::unexpected;
-use crate::retry::retrying;
+use crate::retry::{retrying, retrying_once};
 use crate::source::Source;
 use crate::{Client, Scan, ScanOptions};
 
@@ -220,6 +220,63 @@ impl Database {
             Reply::Results(results) if results.len() == count => Ok(results),
             _ => Err(unexpected()),
         }
+    }
+
+    /// Runs writes as one transaction that happens once, however often it has to be sent: also where
+    /// an answer was lost, the request is tried again under its key, as often and as long as the
+    /// [`RetryPolicy`](crate::RetryPolicy) and the request timeout say.
+    ///
+    /// Sent once more with the same key, by whomever, it answers as it did. How long a key is known
+    /// is said in the documentation of transactions.
+    ///
+    /// # Errors
+    /// As [`execute`](Self::execute) with `atomic`; `UnknownOperation` where one of the operations
+    /// only reads, `InvalidRequestId` where the key is that of another request.
+    pub async fn execute_once(
+        &self,
+        key: &IdempotencyKey,
+        operations: Vec<Operation>,
+    ) -> Result<Vec<Outcome>, Error> {
+        let command = |database| {
+            Command::Execute(Execute {
+                key: Some(key.clone()),
+                ..Execute::new(database, true, operations.clone())
+            })
+        };
+        let attempt = || async {
+            let client = self.source.client().await?;
+            self.request_over(&client, &command).await
+        };
+        match retrying_once(&self.source, attempt).await? {
+            Reply::Results(results) if results.len() == operations.len() => {
+                results.into_iter().collect()
+            }
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// What became of the commit of a transaction under a key, asked over any connection: its
+    /// version, or `None` where it did not happen (or so long ago that the key is not known any
+    /// more).
+    ///
+    /// # Errors
+    /// Those of [`Client::request`].
+    pub async fn committed(&self, key: &IdempotencyKey) -> Result<Option<Version>, Error> {
+        let command = |database| Command::Commit {
+            database,
+            transaction: None,
+            key: Some(key.clone()),
+        };
+        let attempt = || async {
+            let client = self.source.client().await?;
+            match self.request_over(&client, &command).await {
+                Ok(Reply::Committed(version)) => Ok(Some(version)),
+                Ok(_) => Err(unexpected()),
+                Err(error) if error.code() == Code::TxnExpired => Ok(None),
+                Err(error) => Err(error),
+            }
+        };
+        retrying_once(&self.source, attempt).await
     }
 
     /// Lists the live documents of a collection by id, from one snapshot. Nothing is sent before

@@ -29,7 +29,8 @@
 //! Invariants:
 //! - a request whose bytes never left is `NotApplied`; one that did, and whose answer was lost, is
 //!   `Unknown` unless repeating it changes nothing;
-//! - only what was not applied is retried, and only where the code says that it can help;
+//! - only what was not applied is retried, and only where the code says that it can help; what
+//!   carries an idempotency key, also where that is unknown;
 //! - an answer never reaches a request other than its own, however late it comes;
 //! - a connection that broke stays broken: a [`Client`] never speaks to two lives of a server.
 

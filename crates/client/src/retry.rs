@@ -9,7 +9,8 @@ use crate::source::Source;
 
 /// Runs `attempt` until it succeeds, fails for good, or the tries or the time are used up.
 ///
-/// INVARIANT: an attempt whose effect is not `NotApplied` is never followed by another.
+/// INVARIANT: an attempt whose effect is not `NotApplied` is never followed by another, unless both
+/// carry the same idempotency key.
 pub(crate) async fn retrying<T, F>(source: &Source, attempt: impl FnMut() -> F) -> Result<T, Error>
 where
     F: Future<Output = Result<T, Error>>,
@@ -19,6 +20,32 @@ where
 
 /// As [`retrying`], after those of the errors that `helps` accepts.
 pub(crate) async fn retrying_if<T, F>(
+    source: &Source,
+    attempt: impl FnMut() -> F,
+    helps: impl Fn(&Error) -> bool,
+) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    attempts(source, attempt, |error| {
+        error.is_retryable() && helps(error)
+    })
+    .await
+}
+
+/// As [`retrying`], for requests that carry a key under which they happen once: they are tried again
+/// whatever became of them.
+pub(crate) async fn retrying_once<T, F>(
+    source: &Source,
+    attempt: impl FnMut() -> F,
+) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    attempts(source, attempt, |error| error.code().is_retryable()).await
+}
+
+async fn attempts<T, F>(
     source: &Source,
     mut attempt: impl FnMut() -> F,
     helps: impl Fn(&Error) -> bool,
@@ -30,7 +57,7 @@ where
     let mut delays = None;
     loop {
         let error = match attempt().await {
-            Err(error) if error.is_retryable() && helps(&error) => error,
+            Err(error) if helps(&error) => error,
             result => return result,
         };
         let (policy, time) = source.patience();

@@ -6,8 +6,8 @@ use docdb_ipc::{
     TransactionHandle,
 };
 use docdb_types::{
-    Action, Code, CollectionName, DatabaseId, Document, DocumentId, Error, Isolation, Operation,
-    Outcome, PatchStep, Version,
+    Action, Code, CollectionName, DatabaseId, Document, DocumentId, Error, IdempotencyKey,
+    Isolation, Operation, Outcome, PatchStep, Version,
 };
 
 use crate::connection::unexpected;
@@ -320,9 +320,23 @@ impl Transaction {
     /// `TxnConflict` naming what another transaction changed meanwhile; `TxnExpired`; those of
     /// [`Client::request`]. The effect tells whether it may have happened.
     pub async fn commit(self) -> Result<Version, Error> {
+        self.end(None).await
+    }
+
+    /// As [`commit`](Self::commit), under a key: should the answer be lost,
+    /// [`Database::committed`] tells what became of it.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit); `InvalidRequestId` where the key is that of another request.
+    pub async fn commit_once(self, key: IdempotencyKey) -> Result<Version, Error> {
+        self.end(Some(key)).await
+    }
+
+    async fn end(self, key: Option<IdempotencyKey>) -> Result<Version, Error> {
         let command = Command::Commit {
             database: self.shared.database,
-            transaction: self.shared.begun.handle,
+            transaction: Some(self.shared.begun.handle),
+            key,
         };
         let reply = self.request(command).await;
         // Without an answer the server may not have heard of its end.

@@ -118,12 +118,19 @@ impl Checkpointer {
     }
 
     /// Takes the end of the log as the place to cover, with what the database is there.
+    ///
+    /// ORDER: where there is something to cover, the idempotency keys that are known are written
+    /// right behind that place, before anything in front of it is given up.
     fn cut(&self, database: &LogicalDb) -> Result<DataFileMetadata, Error> {
-        let committer = database.committer.lock();
+        let mut committer = database.committer.lock();
         let log = committer.log.as_ref().ok_or_else(closed)?;
+        let covered = LogPosition::new(log.end().get());
+        if database.index.last_applied() != self.manifest.last_transaction {
+            committer.log_keys(database)?;
+        }
         let view = database.index.view();
         Ok(DataFileMetadata {
-            covered: LogPosition::new(log.end().get()),
+            covered,
             last_transaction: view.last_applied(),
             collections: view
                 .collections()

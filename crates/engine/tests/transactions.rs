@@ -152,8 +152,8 @@ fn a_conflict_with_what_is_in_the_same_batch_is_found() {
         set(&mut one, 1, "1");
         set(&mut two, 1, "2");
         // The second queues behind the first, whose leader has not begun.
-        let first = one.submit_commit();
-        let second = two.submit_commit();
+        let first = one.submit_commit(None);
+        let second = two.submit_commit(None);
         assert!(second.lead.is_none());
         first.lead.unwrap().run();
         let version = first.ticket.wait().unwrap();
@@ -171,8 +171,8 @@ fn a_scan_conflicts_with_what_came_into_its_range_in_the_same_batch() {
     assert!(scan(&mut one, 5).is_empty());
     set(&mut one, 1, "1");
     set(&mut two, 7, "2");
-    let first = two.submit_commit();
-    let second = one.submit_commit();
+    let first = two.submit_commit(None);
+    let second = one.submit_commit(None);
     first.lead.unwrap().run();
     first.ticket.wait().unwrap();
     let error = second.ticket.wait().unwrap_err();

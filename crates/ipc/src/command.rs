@@ -3,7 +3,8 @@ use std::num::NonZeroU64;
 
 use bytes::Bytes;
 use docdb_types::{
-    CollectionName, DatabaseId, DatabaseName, DocumentId, Error, Isolation, Operation, Outcome,
+    CollectionName, DatabaseId, DatabaseName, DocumentId, Error, IdempotencyKey, Isolation,
+    Operation, Outcome,
 };
 
 macro_rules! nonzero {
@@ -109,8 +110,10 @@ pub enum Command {
     Commit {
         /// The database.
         database: DatabaseId,
-        /// The transaction.
-        transaction: TransactionHandle,
+        /// The transaction; `None` asks only what became of a commit under the key.
+        transaction: Option<TransactionHandle>,
+        /// Under which it happens once.
+        key: Option<IdempotencyKey>,
     },
     /// Ends a transaction without a trace.
     Rollback {
@@ -206,6 +209,8 @@ pub struct Execute {
     pub atomic: bool,
     /// The transaction that they belong to.
     pub transaction: Option<TransactionHandle>,
+    /// Under which they happen once.
+    pub key: Option<IdempotencyKey>,
     /// What is run: the operations that are well formed, in their order.
     pub operations: Vec<Operation>,
     /// What is not run: operations of a request that is not atomic and that were refused while
@@ -222,6 +227,7 @@ impl Execute {
             database,
             atomic,
             transaction: None,
+            key: None,
             operations,
             refused: Vec::new(),
         }
@@ -329,6 +335,15 @@ impl Command {
             | Self::Checkpoint { .. }
             | Self::Compact { .. } => false,
         }
+    }
+
+    /// Whether it carries a key under which it happens once.
+    #[must_use]
+    pub const fn has_key(&self) -> bool {
+        matches!(
+            self,
+            Self::Execute(Execute { key: Some(_), .. }) | Self::Commit { key: Some(_), .. }
+        )
     }
 
     /// Whether running it twice is the same as running it once, so that nothing is in doubt when

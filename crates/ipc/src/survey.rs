@@ -188,6 +188,7 @@ mod tests {
             db_id: 1,
             atomic: false,
             transaction: 0,
+            idempotency_key: bytes::Bytes::new(),
             operations,
         };
         let command = Some(Command::Execute(execute));

@@ -153,7 +153,8 @@ pub(crate) fn running<'a>(
     guard.as_mut().ok_or_else(unknown)
 }
 
-fn unknown() -> Error {
+/// No such transaction is open.
+pub(crate) fn unknown() -> Error {
     Error::new(
         Code::TxnExpired,
         "the transaction is not known on this connection, or was open too long",

@@ -34,6 +34,7 @@ impl World<'_> {
             atomicity,
             may_refuse_early: !in_flight,
             answer_bytes: usize::MAX,
+            key: None,
         });
         if let Some(lead) = submitted.lead {
             self.tenants[number].leads.push_back(lead);

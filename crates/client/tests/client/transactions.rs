@@ -25,7 +25,7 @@ async fn answer_all(mut peer: Peer, results: Vec<Result<Reply, Error>>) -> Vec<S
         seen.push(match &request.command {
             Command::Begin { .. } => "begin".to_owned(),
             Command::Execute(execute) => format!("execute in {}", execute.transaction.unwrap()),
-            Command::Commit { transaction, .. } => format!("commit {transaction}"),
+            Command::Commit { transaction, .. } => format!("commit {}", transaction.unwrap()),
             Command::Rollback { transaction, .. } => format!("rollback {transaction}"),
             Command::Ping => "ping".to_owned(),
             other => panic!("{other:?}"),
@@ -127,4 +127,33 @@ async fn a_commit_of_unknown_effect_and_an_error_of_the_work_are_not_tried_again
     drop((client, database));
     let expected = ["begin", "commit 1", "begin", "rollback 2", "ping"];
     assert_eq!(server.await.unwrap(), expected);
+}
+
+#[tokio::test]
+async fn what_happens_once_is_tried_again_also_where_its_answer_was_lost() {
+    let script = Script::new();
+    let (client, database, mut peer) = script.database().await;
+    let key = docdb_types::IdempotencyKey::new("k".into()).unwrap();
+    let operation = docdb_types::Operation {
+        collection: collection(),
+        action: docdb_types::Action::Upsert {
+            id: id(1),
+            document: document("1"),
+        },
+    };
+    let server = tokio::spawn(async move {
+        let lost = Error::new(Code::Timeout, "lost").with_effect(Effect::Unknown);
+        let first = peer.answer_next(Err(lost)).await;
+        let second = peer.answer_next(Ok(created(1))).await;
+        (first, second)
+    });
+    let outcomes = database.execute_once(&key, vec![operation]).await.unwrap();
+    assert_eq!(outcomes[0].id, id(1));
+    let (first, second) = server.await.unwrap();
+    assert_eq!(first, second);
+    let Command::Execute(execute) = first else {
+        panic!("another command");
+    };
+    assert_eq!((execute.atomic, execute.key), (true, Some(key)));
+    drop(client);
 }

@@ -1,6 +1,7 @@
-use docdb_types::{CollectionId, DocumentId, Error, TransactionId};
+use docdb_types::{CollectionId, DocumentId, Error, IdempotencyKey, TransactionId};
 use docdb_wal::{BatchBuilder, BatchMark, RecordKind, RecordRef, RecordSlot};
 
+use super::keys::Remembered;
 use super::overlay::{Key, Overlay};
 use crate::trouble;
 
@@ -11,6 +12,8 @@ pub(crate) struct Batch {
     pub(crate) builder: BatchBuilder,
     pub(crate) changes: Vec<StagedChange>,
     pub(crate) overlay: Overlay,
+    /// The keys of its transactions, which are known once it is durable.
+    pub(crate) keys: Vec<(IdempotencyKey, Remembered)>,
     transactions: u64,
 }
 
@@ -31,6 +34,7 @@ pub(crate) struct StagedChange {
 pub(crate) struct Savepoint {
     bytes: BatchMark,
     changes: usize,
+    keys: usize,
 }
 
 impl Batch {
@@ -92,10 +96,40 @@ impl Batch {
         Ok(())
     }
 
+    /// Adds the key of the running transaction, with what its request is answered.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub(crate) fn push_key(
+        &mut self,
+        key: &IdempotencyKey,
+        version: TransactionId,
+        remembered: Remembered,
+    ) -> Result<(), Error> {
+        self.builder
+            .push(RecordRef {
+                kind: RecordKind::IdempotencyKey,
+                collection: CollectionId::DEFAULT,
+                transaction: version,
+                key: key.as_bytes(),
+                payload: &remembered.encode(),
+            })
+            .map_err(trouble::of_log)?;
+        self.keys.push((key.clone(), remembered));
+        Ok(())
+    }
+
+    /// What the request of a key in the batch is going to be answered.
+    pub(crate) fn remembered(&self, key: &IdempotencyKey) -> Option<&Remembered> {
+        let mut keys = self.keys.iter();
+        keys.find_map(|(known, remembered)| (known == key).then_some(remembered))
+    }
+
     pub(crate) fn savepoint(&self) -> Savepoint {
         Savepoint {
             bytes: self.builder.mark(),
             changes: self.changes.len(),
+            keys: self.keys.len(),
         }
     }
 
@@ -107,12 +141,14 @@ impl Batch {
     pub(crate) fn undo_to(&mut self, savepoint: Savepoint) {
         self.builder.truncate_to(savepoint.bytes);
         self.changes.truncate(savepoint.changes);
+        self.keys.truncate(savepoint.keys);
         self.overlay.undo_transaction();
     }
 
     pub(crate) fn clear(&mut self) {
         self.builder.begin();
         self.changes.clear();
+        self.keys.clear();
         self.overlay.clear();
         self.transactions = 0;
     }

@@ -1,13 +1,14 @@
 use docdb_storage::IndexChange;
 use docdb_types::{
-    Change, Code, CollectionId, CollectionName, DocumentId, Effect, Error, FsyncMode, Operation,
-    Outcome, TransactionId, Version,
+    Change, Code, CollectionId, CollectionName, DocumentId, Effect, Error, FsyncMode,
+    IdempotencyKey, Operation, Outcome, TransactionId, Version,
 };
 use docdb_wal::{Appended, RecordKind, RecordRef, Wal};
 
 use super::batch::Batch;
 use super::evaluate::Evaluation;
 use super::ground::{BatchGround, Ground};
+use super::keys::{KeyTable, Remembered, digest};
 use super::request::{Answers, Atomicity, Gathered, Request, TextRoom, Waiting, Work};
 use super::ticket::Promise;
 use crate::database::LogicalDb;
@@ -26,16 +27,18 @@ pub(crate) struct Committer {
     batch: Batch,
     changes: Vec<IndexChange<DocumentId>>,
     waiting: Vec<Waiting>,
+    keys: KeyTable,
 }
 
 impl Committer {
-    pub(crate) fn new(log: Wal, last_transaction: TransactionId) -> Self {
+    pub(crate) fn new(log: Wal, last_transaction: TransactionId, keys: KeyTable) -> Self {
         Self {
             log: Some(log),
             last_transaction,
             batch: Batch::default(),
             changes: Vec::new(),
             waiting: Vec::new(),
+            keys,
         }
     }
 
@@ -51,9 +54,11 @@ impl Committer {
         for work in works {
             match work {
                 Work::Operations { request, promise } => self.gather(database, request, promise),
-                Work::Transaction { prepared, promise } => {
-                    self.gather_transaction(database, &prepared, promise);
-                }
+                Work::Transaction {
+                    prepared,
+                    key,
+                    promise,
+                } => self.gather_transaction(database, prepared, key, promise),
                 Work::CreateCollection { name, promise } => {
                     self.flush(database);
                     promise.keep(self.create_collection(database, name));
@@ -69,9 +74,10 @@ impl Committer {
 
     fn gather(&mut self, database: &LogicalDb, request: Request, promise: Promise<Answers>) {
         let mut gathered = Gathered::new(promise, request.operations.len());
-        match request.atomicity {
-            Atomicity::Each => self.gather_each(database, &request, &mut gathered),
-            Atomicity::All => self.gather_all(database, &request, &mut gathered),
+        match (&request.key, request.atomicity) {
+            (Some(key), _) => self.gather_once(database, &request, key, &mut gathered),
+            (None, Atomicity::Each) => self.gather_each(database, &request, &mut gathered),
+            (None, Atomicity::All) => self.gather_all(database, &request, &mut gathered),
         }
         if gathered.is_settled() {
             // Only what must wait for the disk waits.
@@ -81,12 +87,49 @@ impl Committer {
         }
     }
 
+    /// What the request of a key was answered, or is going to be when the batch is durable.
+    fn remembered(&self, key: &IdempotencyKey) -> Option<(&Remembered, bool)> {
+        let staged = self.batch.remembered(key).map(|found| (found, true));
+        staged.or_else(|| self.keys.get(key).map(|found| (found, false)))
+    }
+
+    /// Runs a request that happens once, or answers as it was answered before.
+    fn gather_once(
+        &mut self,
+        database: &LogicalDb,
+        request: &Request,
+        key: &IdempotencyKey,
+        gathered: &mut Gathered,
+    ) {
+        let digest = digest(&request.operations);
+        if let Some((remembered, rests_on_batch)) = self.remembered(key) {
+            let owed = request.operations.len();
+            let answers = remembered.answers(digest);
+            for answer in answers.unwrap_or_else(|error| vec![Err(error); owed]) {
+                gathered.push(answer, rests_on_batch);
+            }
+            return;
+        }
+        self.gather_all(database, request, gathered);
+    }
+
     fn gather_transaction(
         &mut self,
         database: &LogicalDb,
-        prepared: &Prepared,
+        prepared: Option<Prepared>,
+        key: Option<IdempotencyKey>,
         promise: Promise<Result<Version, Error>>,
     ) {
+        let known = key.as_ref().and_then(|key| self.remembered(key));
+        if let Some((remembered, rests_on_batch)) = known {
+            let answer = remembered.version();
+            return self.answer_commit(promise, answer, rests_on_batch);
+        }
+        let Some(prepared) = prepared else {
+            let reason = "the transaction is over, and no commit of this key is known";
+            let answer = Err(Error::new(Code::TxnExpired, reason));
+            return self.answer_commit(promise, answer, !self.batch.is_empty());
+        };
         self.make_room(database, prepared.payload_bytes(), None);
         let transaction = self.last_transaction.next();
         let savepoint = self.batch.savepoint();
@@ -95,7 +138,7 @@ impl Committer {
             .health
             .check_writable()
             .and_then(|()| prepared.check(database, &self.batch.overlay))
-            .and_then(|()| self.stage_all(database, prepared, transaction));
+            .and_then(|()| self.stage_all(database, &prepared, key.as_ref(), transaction));
         database.transactions.note_decision(&answer);
         let rests_on_batch = answer.is_ok() || follows_writes;
         if answer.is_ok() {
@@ -104,6 +147,15 @@ impl Committer {
         } else {
             self.batch.undo_to(savepoint);
         }
+        self.answer_commit(promise, answer, rests_on_batch);
+    }
+
+    fn answer_commit(
+        &mut self,
+        promise: Promise<Result<Version, Error>>,
+        answer: Result<Version, Error>,
+        rests_on_batch: bool,
+    ) {
         if rests_on_batch {
             self.waiting.push(Waiting::Transaction { promise, answer });
         } else {
@@ -115,6 +167,7 @@ impl Committer {
         &mut self,
         database: &LogicalDb,
         prepared: &Prepared,
+        key: Option<&IdempotencyKey>,
         transaction: TransactionId,
     ) -> Result<Version, Error> {
         let mut ground = BatchGround {
@@ -122,8 +175,12 @@ impl Committer {
             batch: &mut self.batch,
             transaction,
         };
-        for (key, document) in &prepared.effects {
-            ground.stage(*key, document.clone())?;
+        for (document_key, document) in &prepared.effects {
+            ground.stage(*document_key, document.clone())?;
+        }
+        if let Some(key) = key {
+            let remembered = Remembered::commit(transaction);
+            self.batch.push_key(key, transaction, remembered)?;
         }
         Ok(transaction)
     }
@@ -165,6 +222,17 @@ impl Committer {
                     gathered.refuse_whole(position, error, owed, follows_writes);
                     return;
                 }
+            }
+        }
+        if let Some(key) = &request.key {
+            let outcomes = gathered.outcomes();
+            let digest = digest(&request.operations);
+            let remembered = Remembered::operations(transaction, digest, outcomes);
+            if let Err(error) = self.batch.push_key(key, transaction, remembered) {
+                self.batch.undo_to(savepoint);
+                let owed = request.operations.len();
+                gathered.refuse_whole(0, error, owed, follows_writes);
+                return;
             }
         }
         self.batch.keep_transaction();
@@ -244,6 +312,7 @@ impl Committer {
         let transactions = self.batch.transactions();
         let shown = written.and_then(|appended| {
             database.count_committed(transactions);
+            self.remember(database);
             // ORDER: only what is durable is shown (in the modes that acknowledge durable writes).
             self.changes.clear();
             self.changes.extend(
@@ -256,6 +325,36 @@ impl Committer {
         });
         self.batch.clear();
         shown
+    }
+
+    /// Knows the keys of the batch from now on.
+    fn remember(&mut self, database: &LogicalDb) {
+        if self.batch.keys.is_empty() {
+            return;
+        }
+        for (key, remembered) in self.batch.keys.drain(..) {
+            self.keys.add(key, remembered);
+        }
+        database.note_key_bytes(self.keys.bytes());
+    }
+
+    /// Writes all keys that are known to the end of the log, so that the log in front of it is not
+    /// needed for them.
+    ///
+    /// # Errors
+    /// Those of a commit.
+    pub(crate) fn log_keys(&mut self, database: &LogicalDb) -> Result<(), Error> {
+        let last = database.index.last_applied();
+        for (key, remembered) in self.keys.iter() {
+            self.batch.push_key(key, last, remembered.clone())?;
+        }
+        let written = if self.batch.builder.is_empty() {
+            Ok(())
+        } else {
+            self.write(database).map(drop)
+        };
+        self.batch.clear();
+        written
     }
 
     fn write(&mut self, database: &LogicalDb) -> Result<Appended, Error> {

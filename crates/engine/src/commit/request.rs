@@ -1,4 +1,6 @@
-use docdb_types::{Code, CollectionName, Error, Operation, Outcome, Version};
+use docdb_types::{
+    Change, Code, CollectionName, DocumentId, Error, IdempotencyKey, Operation, Outcome, Version,
+};
 
 use super::ticket::Promise;
 use crate::transaction::Prepared;
@@ -28,6 +30,9 @@ pub struct Request {
     /// more is not done and answers `FrameTooLarge`: a request of a few bytes that names large
     /// documents many times would otherwise have all of it in memory at once.
     pub answer_bytes: usize,
+    /// Under which it happens once, however often it is sent. Such a request holds writes only, and
+    /// is one operation or [`Atomicity::All`]; another is refused with `UnknownOperation`.
+    pub key: Option<IdempotencyKey>,
 }
 
 /// What is left of the [`Request::answer_bytes`].
@@ -74,7 +79,24 @@ impl Request {
             atomicity: Atomicity::Each,
             may_refuse_early: true,
             answer_bytes: usize::MAX,
+            key: None,
         }
+    }
+
+    /// Checks that a request with a key is one that can be answered again as it was.
+    ///
+    /// # Errors
+    /// `UnknownOperation`.
+    pub(crate) fn check_key(&self) -> Result<(), Error> {
+        let is_whole = self.atomicity == Atomicity::All || self.operations.len() == 1;
+        let writes_only = self.operations.iter().all(|one| one.action.is_write());
+        if self.key.is_none() || (is_whole && writes_only) {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::UnknownOperation,
+            "an idempotency key is for one write, or for writes that stand together",
+        ))
     }
 
     pub(crate) fn payload_bytes(&self) -> u64 {
@@ -114,7 +136,9 @@ pub(crate) enum Work {
         promise: Promise<Result<(), Error>>,
     },
     Transaction {
-        prepared: Prepared,
+        /// `None` where only the key can tell what became of it.
+        prepared: Option<Prepared>,
+        key: Option<IdempotencyKey>,
         promise: Promise<Result<Version, Error>>,
     },
     DeleteCollection {
@@ -183,6 +207,15 @@ impl Gathered {
             self.resting.push(self.answers.len());
         }
         self.answers.push(answer);
+    }
+
+    /// What became of each document, of answers that are all of writes that succeeded.
+    pub(crate) fn outcomes(&self) -> impl Iterator<Item = (DocumentId, Change)> {
+        let outcomes = self
+            .answers
+            .iter()
+            .filter_map(|answer| answer.as_ref().ok());
+        outcomes.map(|outcome| (outcome.id, outcome.change))
     }
 
     /// Whether every answer so far holds whatever becomes of the batch.

@@ -20,6 +20,7 @@ impl LogicalDb {
             atomicity,
             may_refuse_early: true,
             answer_bytes: usize::MAX,
+            key: None,
         })
         .wait()
     }

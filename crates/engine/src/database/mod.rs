@@ -56,6 +56,8 @@ pub struct LogicalDb {
     covered: AtomicU64,
     /// Payload bytes of requests that are queued or running.
     requested_bytes: AtomicU64,
+    /// Memory of the idempotency keys, in bytes.
+    key_bytes: AtomicU64,
     counters: statistics::Counters,
     /// Whether it is about to be closed: what can be left for later stops.
     ending: AtomicBool,
@@ -101,6 +103,11 @@ impl LogicalDb {
     /// Notes how far data files cover the log.
     pub(crate) fn note_covered(&self, covered: Lsn) {
         self.covered.store(covered.get(), Ordering::Relaxed);
+    }
+
+    /// Notes what the idempotency keys take.
+    pub(crate) fn note_key_bytes(&self, bytes: u64) {
+        self.key_bytes.store(bytes, Ordering::Relaxed);
     }
 
     /// The collection of a name.

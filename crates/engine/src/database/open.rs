@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use bytes::Bytes;
 use docdb_storage::{
     Entry, FileSet, Index, IndexChange, LoadedManifest, Location, LogPosition, Manifest, Orphans,
     SalvagedFile, StorageError, StorageHome,
 };
-use docdb_types::{Code, CollectionName, DocumentId, Error, TransactionId};
+use docdb_types::{Code, CollectionName, DocumentId, Error, IdempotencyKey, TransactionId};
 use docdb_vfs::Host;
 use docdb_wal::{
     Covered, Damage, LogState, Lsn, RecordKind, Recovered, Recovery, UNSYNCED_IDS, Wal, WalError,
@@ -19,7 +20,7 @@ use super::statistics::Counters;
 use super::{Health, LogicalDb};
 use crate::catalog::Identity;
 use crate::checkpoint::Checkpointer;
-use crate::commit::Committer;
+use crate::commit::{Committer, KeyTable, Remembered};
 use crate::options::DatabaseOptions;
 use crate::pool::{MemoryShare, Signals};
 use crate::trouble;
@@ -83,7 +84,7 @@ impl LogicalDb {
         let manifest = load_manifest(&home)?;
         let (files, salvaged) = FileSet::open(&home, &manifest).map_err(trouble::of_storage)?;
         let index = Index::load(&manifest, &files.view()).map_err(trouble::of_storage)?;
-        let (log, recovery) = replay(host, &options, &identity, &manifest, &index)?;
+        let (log, recovery, keys) = replay(host, &options, &identity, &manifest, &index)?;
         let health = Health::default();
         if let LogState::Corrupt(damages) = &recovery.state {
             health.degrade(&lost(damages).in_database(&identity.name));
@@ -95,7 +96,8 @@ impl LogicalDb {
         let manifest_covered = manifest.covered.get();
         let database = Self {
             log: log.reader(),
-            committer: Mutex::new(Committer::new(log, next)),
+            key_bytes: AtomicU64::new(keys.bytes()),
+            committer: Mutex::new(Committer::new(log, next, keys)),
             checkpointer: Mutex::new(Checkpointer::new(home, manifest)),
             queue: docdb_wal::group::GroupQueue::new(),
             covered: AtomicU64::new(manifest_covered),
@@ -257,7 +259,7 @@ fn replay(
     identity: &Identity,
     manifest: &Manifest,
     index: &Index,
-) -> Result<(Wal, Recovery), Error> {
+) -> Result<(Wal, Recovery, KeyTable), Error> {
     let covered = Covered {
         lsn: Lsn::new(manifest.covered.get()),
         last_transaction: manifest.last_transaction,
@@ -266,8 +268,9 @@ fn replay(
         index,
         changes: Vec::new(),
         last: manifest.last_transaction,
+        keys: KeyTable::default(),
     };
-    let opened = Wal::open(
+    let (log, recovery) = Wal::open(
         host,
         &wal_identity(identity),
         &wal_options(options),
@@ -276,7 +279,7 @@ fn replay(
     )
     .map_err(trouble::of_log)?;
     replay.apply()?;
-    Ok(opened)
+    Ok((log, recovery, replay.keys))
 }
 
 /// Turns records of the log into changes of the index.
@@ -284,6 +287,7 @@ struct Replay<'a> {
     index: &'a Index,
     changes: Vec<IndexChange<DocumentId>>,
     last: TransactionId,
+    keys: KeyTable,
 }
 
 impl Replay<'_> {
@@ -297,6 +301,13 @@ impl Replay<'_> {
                 Entry::document(record.transaction, location, record.payload.len() as u32)
             }
             RecordKind::Delete => Entry::tombstone(record.transaction, location),
+            RecordKind::IdempotencyKey => {
+                let key = IdempotencyKey::new(Bytes::copy_from_slice(record.key))?;
+                let remembered = Remembered::decode(record.payload)
+                    .ok_or_else(|| unreadable("answer of an idempotency key"))?;
+                self.keys.add(key, remembered);
+                return Ok(());
+            }
             RecordKind::CreateCollection => {
                 let name = name_of(record.payload)?;
                 return self.push(

@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 
 use docdb_storage::{Entry, IndexChange, Location, LogPosition};
 use docdb_types::{
-    Action, Code, CollectionName, DocumentId, Effect, Error, FsyncMode, Operation, TransactionId,
-    Version,
+    Action, Code, CollectionName, DocumentId, Effect, Error, FsyncMode, IdempotencyKey, Operation,
+    TransactionId, Version,
 };
 use docdb_wal::Appended;
 use docdb_wal::group::Leadership;
@@ -63,10 +63,14 @@ impl LogicalDb {
         if let Err(error) = self.admit(&request) {
             return Submitted::answered(vec![Err(error); owed]);
         }
+        if let Err(error) = request.check_key() {
+            return Submitted::answered(vec![Err(error); owed]);
+        }
         if !request.writes() {
             return Submitted::answered(self.read_all(&request));
         }
         if request.may_refuse_early
+            && request.key.is_none()
             && let Some(operation) = request.single_write()
             && let Some(error) = self.refuse_early(operation)
         {
@@ -80,11 +84,28 @@ impl LogicalDb {
     /// Queues the commit of a transaction.
     pub(crate) fn submit_transaction(
         self: &Arc<Self>,
-        prepared: Prepared,
+        prepared: Option<Prepared>,
+        key: Option<IdempotencyKey>,
     ) -> Submitted<Result<Version, Error>> {
         let (promise, ticket) = promise(1, |_| Err(abandoned()));
-        let lead = self.enqueue(Work::Transaction { prepared, promise });
+        let lead = self.enqueue(Work::Transaction {
+            prepared,
+            key,
+            promise,
+        });
         Submitted { ticket, lead }
+    }
+
+    /// Asks what became of the commit of a transaction that is over, by its key.
+    ///
+    /// # Errors
+    /// The ticket answers `TxnExpired` where no commit of the key is known: it did not happen, or
+    /// too long ago.
+    pub fn submit_committed(
+        self: &Arc<Self>,
+        key: IdempotencyKey,
+    ) -> Submitted<Result<Version, Error>> {
+        self.submit_transaction(None, Some(key))
     }
 
     /// Queues the creation of a collection.
@@ -263,12 +284,13 @@ impl LogicalDb {
     }
 
     /// Memory in use, in bytes: the index with the versions kept for snapshots, the payload of
-    /// requests that are queued or running, and what open transactions wrote.
+    /// requests that are queued or running, what open transactions wrote, and idempotency keys.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
         self.index.view().bytes()
             + self.requested_bytes.load(Ordering::Relaxed)
             + self.transactions.bytes()
+            + self.key_bytes.load(Ordering::Relaxed)
     }
 
     pub(crate) fn publish_memory(&self) {

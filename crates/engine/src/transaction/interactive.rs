@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use docdb_types::{Code, CollectionName, DocumentId, Error, Isolation, Operation, Version};
+use docdb_types::{
+    Code, CollectionName, DocumentId, Error, IdempotencyKey, Isolation, Operation, Version,
+};
 
 use super::ground::{TransactionGround, Workspace};
 use super::reads::ReadSet;
@@ -169,6 +171,9 @@ impl Transaction {
     /// Hands the transaction to the committer, which checks it and makes it happen. One that wrote
     /// nothing is answered at once: it cannot conflict.
     ///
+    /// Under a key it happens once: should the answer be lost,
+    /// [`LogicalDb::submit_committed`] tells what became of it, also after a crash.
+    ///
     /// The ticket answers the version of everything that was written (of a transaction that only
     /// read: the one it saw), or
     ///
@@ -178,7 +183,7 @@ impl Transaction {
     ///
     /// # Durability
     /// As [`LogicalDb::submit`].
-    pub fn submit_commit(self) -> Submitted<Result<Version, Error>> {
+    pub fn submit_commit(self, key: Option<IdempotencyKey>) -> Submitted<Result<Version, Error>> {
         let Self {
             snapshot,
             workspace,
@@ -193,7 +198,7 @@ impl Transaction {
             }
             Err(error) => return Submitted::answered(Err(error)),
         };
-        database.submit_transaction(prepared)
+        database.submit_transaction(Some(prepared), key)
     }
 
     /// Commits and waits.
@@ -201,7 +206,7 @@ impl Transaction {
     /// # Errors
     /// As [`submit_commit`](Self::submit_commit).
     pub fn commit(self) -> Result<Version, Error> {
-        self.submit_commit().wait()
+        self.submit_commit(None).wait()
     }
 
     /// Ends the transaction without a trace.

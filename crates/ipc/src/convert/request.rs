@@ -1,4 +1,7 @@
-use docdb_types::{Code, CollectionName, DatabaseId, DatabaseName, DocumentId, Error, Limits};
+use bytes::Bytes;
+use docdb_types::{
+    Code, CollectionName, DatabaseId, DatabaseName, DocumentId, Error, IdempotencyKey, Limits,
+};
 
 use super::enums::{
     create_mode_from_wire, create_mode_to_wire, isolation_from_wire, isolation_to_wire,
@@ -64,7 +67,8 @@ fn command_from_wire(message: Message, limits: &Limits) -> Result<Command, Error
         },
         Message::Commit(commit) => Command::Commit {
             database: database_id(commit.db_id)?,
-            transaction: transaction(commit.transaction)?,
+            transaction: TransactionHandle::new(commit.transaction),
+            key: key_from_wire(commit.idempotency_key)?,
         },
         Message::Rollback(rollback) => Command::Rollback {
             database: database_id(rollback.db_id)?,
@@ -112,6 +116,17 @@ fn database_id(id: u64) -> Result<DatabaseId, Error> {
     Ok(DatabaseId::new(id))
 }
 
+fn key_from_wire(bytes: Bytes) -> Result<Option<IdempotencyKey>, Error> {
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    IdempotencyKey::new(bytes).map(Some)
+}
+
+fn key_to_wire(key: Option<IdempotencyKey>) -> Bytes {
+    key.map_or_else(Bytes::new, IdempotencyKey::into_bytes)
+}
+
 fn transaction(handle: u64) -> Result<TransactionHandle, Error> {
     TransactionHandle::new(handle)
         .ok_or_else(|| Error::new(Code::TxnExpired, "transactions begin with 1"))
@@ -135,11 +150,19 @@ fn execute_from_wire(message: proto::Execute, limits: &Limits) -> Result<Execute
         Vec::with_capacity(message.operations.len()),
     );
     execute.transaction = TransactionHandle::new(message.transaction);
+    execute.key = key_from_wire(message.idempotency_key)?;
+    let is_kept = execute.key.is_some();
+    if is_kept && execute.transaction.is_some() {
+        let reason = "within a transaction it is the commit that takes an idempotency key";
+        return Err(Error::new(Code::UnknownOperation, reason));
+    }
     let mut names = Names::default();
     for (operation, position) in message.operations.into_iter().zip(0..) {
         match operation_from_wire(operation, &mut names, limits) {
             Ok(operation) => execute.operations.push(operation),
             Err(error) if execute.atomic => return Err(error.at_step(position)),
+            // What happens once happens whole.
+            Err(error) if is_kept => return Err(error),
             Err(error) => execute.refused.push((position, error)),
         }
     }
@@ -165,6 +188,7 @@ fn command_to_wire(command: Command) -> Message {
             db_id: execute.database.get(),
             atomic: execute.atomic,
             transaction: execute.transaction.map_or(0, TransactionHandle::get),
+            idempotency_key: key_to_wire(execute.key),
             operations: execute
                 .operations
                 .into_iter()
@@ -202,9 +226,11 @@ fn command_to_wire(command: Command) -> Message {
         Command::Commit {
             database,
             transaction,
+            key,
         } => Message::Commit(proto::Commit {
             db_id: database.get(),
-            transaction: transaction.get(),
+            transaction: transaction.map_or(0, TransactionHandle::get),
+            idempotency_key: key_to_wire(key),
         }),
         Command::Rollback {
             database,

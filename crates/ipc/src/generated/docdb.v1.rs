@@ -1247,6 +1247,15 @@ pub struct Execute {
     /// it wrote has the version 0 until then.
     #[prost(uint64, tag = "5")]
     pub transaction: u64,
+    /// Under which the request happens once, however often it is sent: 1 to 64 bytes of any kind,
+    /// chosen by the client; empty: none. A repetition is answered as the first was, also after a
+    /// restart, for the 16,384 keys that were committed last (fewer where their answers take more than
+    /// 4 MiB). A request with a key holds writes only and is one operation or `atomic`, else it answers
+    /// CODE_UNKNOWN_OPERATION; another request under the same key answers CODE_INVALID_REQUEST_ID. A
+    /// request that failed does not use its key up. Within a transaction it is Commit that takes a
+    /// key.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub idempotency_key: ::prost::bytes::Bytes,
 }
 /// The answers of the operations.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1453,14 +1462,20 @@ pub struct BeginResult {
 }
 /// Makes a transaction happen: all of it, or nothing. CODE_TXN_CONFLICT names what another
 /// transaction changed meanwhile. The transaction is over either way.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Commit {
     /// The database.
     #[prost(uint64, tag = "1")]
     pub db_id: u64,
-    /// The transaction.
+    /// The transaction; 0 asks only what became of a commit under the key.
     #[prost(uint64, tag = "2")]
     pub transaction: u64,
+    /// Under which the commit happens once: 1 to 64 bytes; empty: none. When a commit of the key is known,
+    /// its version is answered, also over another connection and after a restart, and the transaction
+    /// is rolled back. A transaction that is not known, under a key that is not known either, answers
+    /// CODE_TXN_EXPIRED: it did not happen.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub idempotency_key: ::prost::bytes::Bytes,
 }
 /// The transaction has happened.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

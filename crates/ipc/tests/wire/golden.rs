@@ -201,11 +201,31 @@ fn a_transaction_is_begun_used_committed_and_rolled_back() {
         2,
         Command::Commit {
             database,
-            transaction,
+            transaction: Some(transaction),
+            key: None,
         },
         "09000000 0802 fa01 04 0801 1003",
     );
     let version = Version::new(10);
+    let key = docdb_types::IdempotencyKey::new(Bytes::from_static(b"k")).unwrap();
+    request(
+        2,
+        Command::Commit {
+            database,
+            transaction: None,
+            key: Some(key.clone()),
+        },
+        "0a000000 0802 fa01 05 0801 1a01 6b",
+    );
+    let execute = Execute {
+        key: Some(key),
+        ..Execute::new(database, true, Vec::new())
+    };
+    request(
+        2,
+        Command::Execute(execute),
+        "0b000000 0802 62 07 0801 1001 2201 6b",
+    );
     response(
         2,
         Ok(Reply::Committed(version)),

@@ -12,6 +12,10 @@ pub(crate) fn id(number: u64) -> DocumentId {
     DocumentId::new(number).unwrap()
 }
 
+pub(crate) fn key() -> IdempotencyKey {
+    IdempotencyKey::new(Bytes::from_static(b"\x00key\xff")).unwrap()
+}
+
 pub(crate) fn operations() -> Vec<Operation> {
     let named = CollectionName::new("orders").unwrap();
     let path = || "/a/b~1c".to_owned();
@@ -117,6 +121,10 @@ pub(crate) fn commands() -> Vec<Command> {
         transaction: TransactionHandle::new(u64::MAX),
         ..Execute::new(database, true, operations())
     };
+    let once = Execute {
+        key: Some(key()),
+        ..Execute::new(database, true, operations())
+    };
     let transaction = TransactionHandle::new(7).unwrap();
     let mut commands = vec![
         Command::Hello(Hello {
@@ -129,9 +137,16 @@ pub(crate) fn commands() -> Vec<Command> {
         Command::Execute(Execute::new(database, true, operations())),
         Command::Execute(Execute::new(database, false, Vec::new())),
         Command::Execute(in_transaction),
+        Command::Execute(once),
         Command::Commit {
             database,
-            transaction,
+            transaction: Some(transaction),
+            key: Some(key()),
+        },
+        Command::Commit {
+            database,
+            transaction: None,
+            key: None,
         },
         Command::Rollback {
             database,

@@ -45,6 +45,7 @@ pub(crate) fn begin(
         },
         may_refuse_early: is_alone,
         answer_bytes,
+        key: execute.key.take(),
     });
     Begun {
         awaited: Awaited::Operations(submitted.ticket, Shape::of(execute)),

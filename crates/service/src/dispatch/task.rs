@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use docdb_engine::{Lead, LogicalDb};
 use docdb_ipc::{Execute, Reply, Scan, TransactionHandle};
-use docdb_types::{CollectionName, DatabaseId, Error, Isolation};
+use docdb_types::{CollectionName, DatabaseId, IdempotencyKey, Isolation};
 
 use super::awaited::{Answer, Awaited};
 use super::{collections, execute, scan, statistics, transact};
@@ -35,6 +35,7 @@ pub(crate) enum Question {
     Count(CollectionName),
     Begin(Isolation),
     Transact(TransactionHandle, Within),
+    Commit(Option<TransactionHandle>, Option<IdempotencyKey>),
     CreateCollection(CollectionName),
     DeleteCollection(CollectionName),
     ListCollections,
@@ -47,7 +48,6 @@ pub(crate) enum Within {
     Execute(Execute),
     Scan(Scan),
     Count(CollectionName),
-    Commit,
     Rollback,
 }
 
@@ -69,7 +69,7 @@ impl Question {
             Self::Transact(_, Within::Execute(execute)) if execute::writes(execute) => {
                 Access::Write
             }
-            Self::Transact(_, Within::Commit | Within::Rollback) => Access::Write,
+            Self::Commit(..) | Self::Transact(_, Within::Rollback) => Access::Write,
             Self::Transact(..)
             | Self::Begin(_)
             | Self::Execute(_)
@@ -98,6 +98,7 @@ impl Task {
             Question::Count(_)
             | Question::Begin(_)
             | Question::Transact(..)
+            | Question::Commit(..)
             | Question::CreateCollection(_)
             | Question::DeleteCollection(_)
             | Question::ListCollections
@@ -135,7 +136,11 @@ impl Task {
                 Begun::answered(transact::begin(database, isolation, &self.transactions))
             }
             Question::Transact(handle, within) => {
-                let begun = within.begin_on(handle, self.database, &self.transactions, shared);
+                let answer = within.answer(handle, self.database, &self.transactions, shared);
+                Begun::answered(answer)
+            }
+            Question::Commit(handle, key) => {
+                let begun = transact::commit(database, handle, key, &self.transactions);
                 begun.unwrap_or_else(|error| Begun::answered(Err(error)))
             }
             Question::CreateCollection(name) => collections::create(database, name),
@@ -147,14 +152,14 @@ impl Task {
 }
 
 impl Within {
-    fn begin_on(
+    fn answer(
         self,
         handle: TransactionHandle,
         database: DatabaseId,
         transactions: &Transactions,
         shared: &Shared,
-    ) -> Result<Begun, Error> {
-        let answer = match self {
+    ) -> Answer {
+        match self {
             Self::Execute(execute) => {
                 let frame_limit = shared.codec.frame_limit();
                 transact::execute(handle, execute, transactions, frame_limit)
@@ -164,14 +169,12 @@ impl Within {
                 transact::scan(handle, &scan, limit, transactions)
             }
             Self::Count(collection) => transact::count(handle, database, &collection, transactions),
-            Self::Commit => return transact::commit(handle, database, transactions),
             Self::Rollback => {
                 // One that is over already needs no rollback.
                 drop(transactions.take(handle, database));
                 Ok(Reply::RolledBack)
             }
-        };
-        Ok(Begun::answered(answer))
+        }
     }
 }
 

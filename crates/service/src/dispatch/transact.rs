@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use docdb_engine::{Atomicity, LogicalDb, ScanLimit};
 use docdb_ipc::{BegunTransaction, CursorId, Execute, FrameLimit, Reply, Scan, TransactionHandle};
-use docdb_types::{CollectionName, DatabaseId, DocumentId, Error, Isolation};
+use docdb_types::{CollectionName, DatabaseId, DocumentId, Error, IdempotencyKey, Isolation};
 
 use super::awaited::{Answer, Awaited};
 use super::execute::{Shape, answer_room};
 use super::scan::reply;
 use super::task::Begun;
-use crate::transactions::{Transactions, running};
+use crate::transactions::{Transactions, running, unknown};
 
 /// Begins a transaction on the connection.
 pub(super) fn begin(
@@ -80,14 +80,22 @@ pub(super) fn count(
     Ok(Reply::Count(count))
 }
 
-/// Hands a transaction to the committer.
+/// Hands a transaction to the committer. One that is over may have been committed under its key.
 pub(super) fn commit(
-    handle: TransactionHandle,
-    database: DatabaseId,
+    database: &Arc<LogicalDb>,
+    handle: Option<TransactionHandle>,
+    key: Option<IdempotencyKey>,
     transactions: &Transactions,
 ) -> Result<Begun, Error> {
-    let transaction = transactions.take(handle, database)?;
-    let submitted = transaction.submit_commit();
+    let taken = match handle {
+        Some(handle) => transactions.take(handle, database.id()),
+        None => Err(unknown()),
+    };
+    let submitted = match (taken, key) {
+        (Ok(transaction), key) => transaction.submit_commit(key),
+        (Err(_), Some(key)) => database.submit_committed(key),
+        (Err(error), None) => return Err(error),
+    };
     Ok(Begun {
         awaited: Awaited::Committed(submitted.ticket),
         lead: submitted.lead,

@@ -115,7 +115,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Command::Commit {
                 database,
                 transaction,
-            } => Work::ask(database, Question::Transact(transaction, Within::Commit)),
+                key,
+            } => Work::ask(database, Question::Commit(transaction, key)),
             Command::Rollback {
                 database,
                 transaction,

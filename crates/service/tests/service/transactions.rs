@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use docdb_ipc::{Command, CursorId, Execute, Page, Reply, Scan, TransactionHandle};
 use docdb_types::{
-    Code, CollectionName, DatabaseId, Error, Isolation, Operation, Outcome, Version,
+    Code, CollectionName, DatabaseId, Error, IdempotencyKey, Isolation, Operation, Outcome, Version,
 };
 
 use super::harness::{Client, Harness, create, delete, read, upsert};
@@ -50,7 +50,8 @@ async fn commit(
 ) -> Result<Version, Error> {
     let commit = Command::Commit {
         database,
-        transaction,
+        transaction: Some(transaction),
+        key: None,
     };
     match client.call(commit).await? {
         Reply::Committed(version) => Ok(version),
@@ -292,7 +293,8 @@ async fn steps_that_are_sent_together_take_effect_in_their_order() {
     }
     let commit = Command::Commit {
         database: db,
-        transaction,
+        transaction: Some(transaction),
+        key: None,
     };
     sent.push(client.feed(commit).await);
     client.flush().await;
@@ -312,4 +314,57 @@ async fn steps_that_are_sent_together_take_effect_in_their_order() {
         client.one(db, read(1)).await.unwrap().document.unwrap(),
         "39"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_request_under_a_key_happens_once_also_over_a_restart() {
+    let harness = Harness::start().await;
+    let (mut client, db) = harness.client_of("a").await;
+    let key = |text: &str| Some(IdempotencyKey::new(text.to_owned().into()).unwrap());
+    let request = |db, text| {
+        let operations = vec![create(0, "1"), create(0, "2")];
+        Command::Execute(Execute {
+            key: key(text),
+            ..Execute::new(db, true, operations)
+        })
+    };
+    let first = client.call(request(db, "one")).await;
+    assert!(first.is_ok());
+    assert_eq!(client.call(request(db, "one")).await, first);
+    let transaction = begin(&mut client, db).await;
+    step(&mut client, db, transaction, create(9, "9"))
+        .await
+        .unwrap();
+    let commit = |db, transaction, text| Command::Commit {
+        database: db,
+        transaction,
+        key: key(text),
+    };
+    let committed = client.call(commit(db, Some(transaction), "two")).await;
+    assert!(matches!(committed, Ok(Reply::Committed(_))));
+    let harness = harness.restart().await;
+    let (mut client, db) = harness.client_of("a").await;
+    assert_eq!(client.call(request(db, "one")).await, first);
+    for handle in [None, Some(transaction)] {
+        assert_eq!(client.call(commit(db, handle, "two")).await, committed);
+    }
+    let error = client.call(commit(db, None, "three")).await.unwrap_err();
+    assert_eq!(error.code(), Code::TxnExpired);
+    let count = Command::Count {
+        database: db,
+        collection: CollectionName::DEFAULT,
+        transaction: None,
+    };
+    assert_eq!(client.call(count).await, Ok(Reply::Count(3)));
+    // Part of it could not happen once, so that it does not happen.
+    let mixed = Command::Execute(Execute {
+        key: key("four"),
+        ..Execute::new(db, false, vec![create(0, "1"), read(1)])
+    });
+    let Ok(Reply::Results(results)) = client.call(mixed).await else {
+        panic!("another reply");
+    };
+    for result in results {
+        assert_eq!(result.unwrap_err().code(), Code::UnknownOperation);
+    }
 }

@@ -86,6 +86,31 @@ impl PatchStep {
         }
     }
 
+    /// Its name in a patch that is written as JSON.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Set { .. } => "set",
+            Self::Delete { .. } => "delete",
+            Self::Insert { .. } => "insert",
+            Self::Add { .. } => "add",
+            Self::Remove { .. } => "remove",
+            Self::Replace { .. } => "replace",
+            Self::Move { .. } => "move",
+            Self::Copy { .. } => "copy",
+            Self::Test { .. } => "test",
+        }
+    }
+
+    /// Whence the step takes its value, where it takes it from another place.
+    #[must_use]
+    pub fn from(&self) -> Option<&str> {
+        match self {
+            Self::Move { from, .. } | Self::Copy { from, .. } => Some(from),
+            _ => None,
+        }
+    }
+
     /// The raw value that the step carries.
     #[must_use]
     pub fn value(&self) -> Option<&[u8]> {
@@ -104,10 +129,7 @@ impl PatchStep {
     /// Bytes of text that the step carries: its paths and its value.
     #[must_use]
     pub fn payload_bytes(&self) -> usize {
-        let from = match self {
-            Self::Move { from, .. } | Self::Copy { from, .. } => from.len(),
-            _ => 0,
-        };
+        let from = self.from().map_or(0, str::len);
         self.path().len() + from + self.value().map_or(0, <[u8]>::len)
     }
 }
