@@ -1,8 +1,8 @@
 //! Statistics as named values.
 
 use docdb_client::{
-    CheckpointReport, CompactionReport, DatabaseStatistics, Distribution, MaintenanceRun,
-    ServerStatistics, Statistics,
+    CheckpointReport, CompactionReport, CriticalError, DatabaseStatistics, Distribution,
+    ErrorCounts, MaintenanceRun, ServerStatistics, Statistics,
 };
 
 use crate::answer::{Record, Value};
@@ -83,6 +83,32 @@ fn server(server: &ServerStatistics) -> Record {
         .with("bytes_in", server.bytes_in)
         .with("bytes_out", server.bytes_out)
         .with("cursors", server.cursors)
+        .with("connections_refused", server.connections_refused)
+        .with("slow_requests", server.slow_requests)
+        .with("errors_by_category", server.errors_by_category.map(errors))
+        .with("critical_errors", critical(&server.critical_errors))
+}
+
+fn errors(counts: ErrorCounts) -> Value {
+    Record::new()
+        .with("transient", counts.transient)
+        .with("permanent", counts.permanent)
+        .with("critical", counts.critical)
+        .with("validation", counts.validation)
+        .with("network", counts.network)
+        .into()
+}
+
+/// Left out where there was none.
+fn critical(errors: &[CriticalError]) -> Option<Vec<Record>> {
+    let record = |error: &CriticalError| {
+        Record::new()
+            .with("code", error.code.as_str())
+            .with("text", error.text.clone())
+            .with("count", error.count)
+            .with("last_at_ms", error.last_at_ms)
+    };
+    (!errors.is_empty()).then(|| errors.iter().map(record).collect())
 }
 
 fn database(database: &DatabaseStatistics) -> Record {

@@ -153,6 +153,17 @@ impl Client {
         }
     }
 
+    /// Every figure of the server as OpenMetrics text.
+    ///
+    /// # Errors
+    /// Those of [`request`](Self::request).
+    pub async fn metrics(&self) -> Result<String, Error> {
+        match self.request(Command::Metrics).await? {
+            Reply::Metrics(text) => Ok(text),
+            _ => Err(unexpected()),
+        }
+    }
+
     /// Asks the server for a sign of life.
     ///
     /// # Errors

@@ -51,9 +51,9 @@ pub use connection::Connection;
 pub use database::Database;
 pub use docdb_ipc::Scan as ScanRequest;
 pub use docdb_ipc::{
-    CheckpointReport, CollectionInfo, Command, CompactionReport, CreateMode, CursorId,
-    DatabaseInfo, DatabaseStatistics, DatabaseStatus, Distribution, Execute, FrameLimit,
-    MaintenanceRun, OpenedDatabase, Page, Reply, RequestId, Response, ServerHello,
+    CheckpointReport, CollectionInfo, Command, CompactionReport, CreateMode, CriticalError,
+    CursorId, DatabaseInfo, DatabaseStatistics, DatabaseStatus, Distribution, ErrorCounts, Execute,
+    FrameLimit, MaintenanceRun, OpenedDatabase, Page, Reply, RequestId, Response, ServerHello,
     ServerStatistics, Statistics, StoredDocument, TransactionHandle,
 };
 pub use endpoint::Endpoint;

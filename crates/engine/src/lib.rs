@@ -56,8 +56,8 @@ pub use checkpoint::CheckpointReport;
 pub use commit::{Answers, Atomicity, Lead, Request, Ticket};
 pub use compaction::CompactionReport;
 pub use database::{
-    CollectionInfo, Condition, DatabaseStatistics, LogicalDb, MaintenanceRun, Page, ScanLimit,
-    Scanned, Snapshot, Submitted,
+    CollectionInfo, Condition, DatabaseStatistics, LogicalDb, MaintenanceRun, MaintenanceWork,
+    Page, ScanLimit, Scanned, Snapshot, Submitted,
 };
 pub use docdb_vfs::Host;
 pub use docdb_wal::Histogram;

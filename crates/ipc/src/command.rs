@@ -170,6 +170,8 @@ pub enum Command {
         /// The database.
         database: DatabaseId,
     },
+    /// Every figure as OpenMetrics text.
+    Metrics,
     /// Rewrites the data files now, without what is dead in them.
     Compact {
         /// The database.
@@ -299,6 +301,7 @@ impl Command {
             | Self::CloseCursor { .. }
             | Self::OpenDatabase { .. }
             | Self::DropDatabase { .. }
+            | Self::Metrics
             | Self::ListDatabases => None,
         }
     }
@@ -333,7 +336,8 @@ impl Command {
             | Self::ListCollections { .. }
             | Self::Statistics { .. }
             | Self::Checkpoint { .. }
-            | Self::Compact { .. } => false,
+            | Self::Compact { .. }
+            | Self::Metrics => false,
         }
     }
 

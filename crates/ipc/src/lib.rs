@@ -69,7 +69,8 @@ pub use reply::{
     DatabaseStatus, OpenedDatabase, Page, Reply, Response, ServerHello, StoredDocument,
 };
 pub use statistics::{
-    DatabaseStatistics, Distribution, MaintenanceRun, ServerStatistics, Statistics,
+    CriticalError, DatabaseStatistics, Distribution, ErrorCounts, MaintenanceRun, ServerStatistics,
+    Statistics,
 };
 
 /// The version of the contract that this crate speaks. It counts up whenever something is added.

@@ -55,6 +55,8 @@ pub enum Reply {
     Statistics(Box<Statistics>),
     /// Of [`Command::Checkpoint`](crate::Command::Checkpoint).
     Checkpoint(CheckpointReport),
+    /// Of [`Command::Metrics`](crate::Command::Metrics): OpenMetrics 1.0 text.
+    Metrics(String),
     /// Of [`Command::Compact`](crate::Command::Compact).
     Compact(CompactionReport),
 }
@@ -279,7 +281,8 @@ impl Reply {
             | Self::Collections(_)
             | Self::Statistics(_)
             | Self::Checkpoint(_)
-            | Self::Compact(_) => Effect::NotApplied,
+            | Self::Compact(_)
+            | Self::Metrics(_) => Effect::NotApplied,
         }
     }
 }

@@ -1,4 +1,4 @@
-use docdb_types::FsyncMode;
+use docdb_types::{Code, FsyncMode};
 
 use crate::DatabaseStatus;
 
@@ -46,6 +46,42 @@ pub struct ServerStatistics {
     pub bytes_out: Option<u64>,
     /// Open server-side cursors.
     pub cursors: Option<u64>,
+    /// Errors by their category, since the start.
+    pub errors_by_category: Option<ErrorCounts>,
+    /// The last critical errors, each once, the newest last.
+    pub critical_errors: Vec<CriticalError>,
+    /// Connections refused because too many were open, since the start.
+    pub connections_refused: Option<u64>,
+    /// Requests that took longer than the configured time, since the start.
+    pub slow_requests: Option<u64>,
+}
+
+/// Errors by their category: requests, and single operations of requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ErrorCounts {
+    /// May succeed later.
+    pub transient: u64,
+    /// Will not, until something else changes.
+    pub permanent: u64,
+    /// A person must look.
+    pub critical: u64,
+    /// The request was wrong.
+    pub validation: u64,
+    /// The connection broke.
+    pub network: u64,
+}
+
+/// A critical error that was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CriticalError {
+    /// What it is.
+    pub code: Code,
+    /// The error with what it is about.
+    pub text: String,
+    /// How often it came.
+    pub count: u64,
+    /// When it came last: milliseconds since 1970-01-01 UTC.
+    pub last_at_ms: u64,
 }
 
 /// Figures of one database, or their sum over all databases of a server.

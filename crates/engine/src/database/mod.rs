@@ -32,7 +32,7 @@ pub(crate) use read::Missed;
 pub use scan::{Page, ScanLimit, Scanned};
 pub(crate) use snapshot::Held;
 pub use snapshot::Snapshot;
-pub use statistics::{CollectionInfo, DatabaseStatistics, MaintenanceRun};
+pub use statistics::{CollectionInfo, DatabaseStatistics, MaintenanceRun, MaintenanceWork};
 pub use write::Submitted;
 
 /// One isolated database of JSON documents.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use docdb_types::{CollectionId, CollectionName, Error, FsyncMode, Version};
-use docdb_wal::WalStatistics;
+use docdb_wal::{Histogram, WalStatistics};
 use parking_lot::Mutex;
 
 use super::{Condition, LogicalDb};
@@ -34,11 +34,48 @@ pub struct MaintenanceRun {
     pub bytes: u64,
 }
 
-/// The last run of each kind.
+/// All runs of one kind together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MaintenanceWork {
+    /// How long each took, in microseconds.
+    pub took_us: Histogram,
+    /// Documents that they wrote.
+    pub documents: u64,
+    /// Bytes that they wrote.
+    pub bytes: u64,
+}
+
+impl MaintenanceWork {
+    /// Adds the runs of another database, or opening.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.took_us.merge(&other.took_us);
+        self.documents += other.documents;
+        self.bytes += other.bytes;
+    }
+}
+
+/// The runs of one kind since the database was opened.
 #[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct LastRuns {
-    pub(crate) checkpoint: Option<MaintenanceRun>,
-    pub(crate) compaction: Option<MaintenanceRun>,
+pub(crate) struct Runs {
+    last: Option<MaintenanceRun>,
+    work: MaintenanceWork,
+}
+
+impl Runs {
+    fn note(&mut self, run: MaintenanceRun) {
+        let took = u64::try_from(run.duration.as_micros()).unwrap_or(u64::MAX);
+        self.work.took_us.record(took);
+        self.work.documents += run.documents;
+        self.work.bytes += run.bytes;
+        self.last = Some(run);
+    }
+}
+
+/// The runs of each kind.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct AllRuns {
+    pub(crate) checkpoint: Runs,
+    pub(crate) compaction: Runs,
 }
 
 /// The figures of one database.
@@ -92,6 +129,10 @@ pub struct DatabaseStatistics {
     pub last_checkpoint: Option<MaintenanceRun>,
     /// The last compaction since it was opened.
     pub last_compaction: Option<MaintenanceRun>,
+    /// All checkpoints since then.
+    pub checkpoints: MaintenanceWork,
+    /// All compactions since then.
+    pub compactions: MaintenanceWork,
     /// How long opening it took.
     pub recovery: Duration,
     /// What its log has done since it was opened.
@@ -102,7 +143,7 @@ pub struct DatabaseStatistics {
 pub(super) struct Counters {
     pub(super) committed: AtomicU64,
     pub(super) recovery: Duration,
-    pub(super) last_runs: Mutex<LastRuns>,
+    pub(super) runs: Mutex<AllRuns>,
 }
 
 impl LogicalDb {
@@ -125,10 +166,7 @@ impl LogicalDb {
     #[must_use]
     pub fn statistics(&self) -> DatabaseStatistics {
         let log = self.log.statistics();
-        let LastRuns {
-            checkpoint: last_checkpoint,
-            compaction: last_compaction,
-        } = *self.counters.last_runs.lock();
+        let runs = *self.counters.runs.lock();
         let files = self.files.view();
         let view = self.index.view();
         let collections = view.collections();
@@ -166,8 +204,10 @@ impl LogicalDb {
             committed,
             one_step: committed.saturating_sub(self.transactions.written()),
             transactions: self.transactions.statistics(),
-            last_checkpoint,
-            last_compaction,
+            last_checkpoint: runs.checkpoint.last,
+            last_compaction: runs.compaction.last,
+            checkpoints: runs.checkpoint.work,
+            compactions: runs.compaction.work,
             recovery: self.counters.recovery,
             log,
         }
@@ -176,10 +216,10 @@ impl LogicalDb {
     /// Notes the end of what worked beside requests.
     pub(crate) fn note_run(
         &self,
-        kind: impl FnOnce(&mut LastRuns) -> &mut Option<MaintenanceRun>,
+        kind: impl FnOnce(&mut AllRuns) -> &mut Runs,
         run: MaintenanceRun,
     ) {
-        *kind(&mut self.counters.last_runs.lock()) = Some(run);
+        kind(&mut self.counters.runs.lock()).note(run);
     }
 
     /// The wall clock, since 1970.

@@ -6,7 +6,7 @@ use docdb_types::DatabaseId;
 use docdb_wal::Histogram;
 use parking_lot::Mutex;
 
-use crate::database::{DatabaseStatistics, LogicalDb};
+use crate::database::{DatabaseStatistics, LogicalDb, MaintenanceWork};
 
 /// What databases have done, over all of their openings.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -32,6 +32,10 @@ pub struct WorkDone {
     pub rotations: u64,
     /// Log segments trimmed.
     pub trimmed_segments: u64,
+    /// Checkpoints.
+    pub checkpoints: MaintenanceWork,
+    /// Compactions.
+    pub compactions: MaintenanceWork,
     /// How long openings took, in microseconds.
     pub recovery_us: Histogram,
 }
@@ -48,6 +52,8 @@ impl WorkDone {
         self.appended_bytes += of.log.appended_bytes;
         self.rotations += of.log.rotations;
         self.trimmed_segments += of.log.trimmed_segments;
+        self.checkpoints.add(&of.checkpoints);
+        self.compactions.add(&of.compactions);
     }
 }
 

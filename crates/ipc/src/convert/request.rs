@@ -103,6 +103,7 @@ fn command_from_wire(message: Message, limits: &Limits) -> Result<Command, Error
         Message::Checkpoint(checkpoint) => Command::Checkpoint {
             database: database_id(checkpoint.db_id)?,
         },
+        Message::Metrics(_) => Command::Metrics,
         Message::Compact(compact) => Command::Compact {
             database: database_id(compact.db_id)?,
         },
@@ -273,6 +274,7 @@ fn command_to_wire(command: Command) -> Message {
         Command::Checkpoint { database } => Message::Checkpoint(proto::Checkpoint {
             db_id: database.get(),
         }),
+        Command::Metrics => Message::Metrics(proto::Metrics {}),
         Command::Compact { database } => Message::Compact(proto::Compact {
             db_id: database.get(),
         }),

@@ -80,6 +80,7 @@ fn reply_to_wire(reply: Reply) -> Message {
             duration_us: report.duration_us,
             covered_position: report.covered_position,
         }),
+        Reply::Metrics(text) => Message::Metrics(proto::MetricsResult { text }),
         Reply::Compact(report) => Message::Compact(proto::CompactResult {
             replaced_files: report.replaced_files,
             replaced_bytes: report.replaced_bytes,
@@ -216,6 +217,7 @@ fn reply_from_wire(message: Message) -> Result<Reply, FrameError> {
             duration_us: report.duration_us,
             covered_position: report.covered_position,
         }),
+        Message::Metrics(metrics) => Reply::Metrics(metrics.text),
         Message::Compact(report) => Reply::Compact(CompactionReport {
             replaced_files: report.replaced_files,
             replaced_bytes: report.replaced_bytes,

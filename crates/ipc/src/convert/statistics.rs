@@ -1,10 +1,14 @@
-use docdb_types::FsyncMode;
+use docdb_types::{Code, FsyncMode};
 
 use super::enums::{
-    database_status_from_wire, database_status_to_wire, fsync_mode_from_wire, fsync_mode_to_wire,
+    code_from_wire, code_to_wire, database_status_from_wire, database_status_to_wire,
+    fsync_mode_from_wire, fsync_mode_to_wire,
 };
 use crate::proto;
-use crate::{DatabaseStatistics, Distribution, MaintenanceRun, ServerStatistics, Statistics};
+use crate::{
+    CriticalError, DatabaseStatistics, Distribution, ErrorCounts, MaintenanceRun, ServerStatistics,
+    Statistics,
+};
 
 pub(super) fn statistics_to_wire(statistics: Statistics) -> proto::StatsResult {
     proto::StatsResult {
@@ -43,6 +47,39 @@ fn server_to_wire(it: ServerStatistics) -> proto::ServerStatistics {
         bytes_in: it.bytes_in,
         bytes_out: it.bytes_out,
         cursors: it.cursors,
+        errors_by_category: it.errors_by_category.map(|of| proto::ErrorCounts {
+            transient: of.transient,
+            permanent: of.permanent,
+            critical: of.critical,
+            validation: of.validation,
+            network: of.network,
+        }),
+        critical_errors: it
+            .critical_errors
+            .into_iter()
+            .map(critical_to_wire)
+            .collect(),
+        connections_refused: it.connections_refused,
+        slow_requests: it.slow_requests,
+    }
+}
+
+fn critical_to_wire(it: CriticalError) -> proto::CriticalError {
+    proto::CriticalError {
+        code: code_to_wire(it.code) as i32,
+        text: it.text,
+        count: it.count,
+        last_at_ms: it.last_at_ms,
+    }
+}
+
+/// A code that is not known here, of a newer server, reads as an internal error.
+fn critical_from_wire(it: proto::CriticalError) -> CriticalError {
+    CriticalError {
+        code: code_from_wire(it.code).unwrap_or(Code::Internal),
+        text: it.text,
+        count: it.count,
+        last_at_ms: it.last_at_ms,
     }
 }
 
@@ -64,6 +101,20 @@ fn server_from_wire(it: proto::ServerStatistics) -> ServerStatistics {
         bytes_in: it.bytes_in,
         bytes_out: it.bytes_out,
         cursors: it.cursors,
+        errors_by_category: it.errors_by_category.map(|of| ErrorCounts {
+            transient: of.transient,
+            permanent: of.permanent,
+            critical: of.critical,
+            validation: of.validation,
+            network: of.network,
+        }),
+        critical_errors: it
+            .critical_errors
+            .into_iter()
+            .map(critical_from_wire)
+            .collect(),
+        connections_refused: it.connections_refused,
+        slow_requests: it.slow_requests,
     }
 }
 

@@ -679,8 +679,43 @@ pub struct MaintenanceRun {
     #[prost(uint64, tag = "4")]
     pub bytes: u64,
 }
-/// Figures of the server as a whole.
+/// Errors by their category: requests, and single operations of requests.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ErrorCounts {
+    /// May succeed later.
+    #[prost(uint64, tag = "1")]
+    pub transient: u64,
+    /// Will not, until something else changes.
+    #[prost(uint64, tag = "2")]
+    pub permanent: u64,
+    /// A person must look.
+    #[prost(uint64, tag = "3")]
+    pub critical: u64,
+    /// The request was wrong.
+    #[prost(uint64, tag = "4")]
+    pub validation: u64,
+    /// The connection broke.
+    #[prost(uint64, tag = "5")]
+    pub network: u64,
+}
+/// A critical error that was answered.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CriticalError {
+    /// What it is.
+    #[prost(enumeration = "Code", tag = "1")]
+    pub code: i32,
+    /// The error with what it is about, for people.
+    #[prost(string, tag = "2")]
+    pub text: ::prost::alloc::string::String,
+    /// How often it came.
+    #[prost(uint64, tag = "3")]
+    pub count: u64,
+    /// When it came last: milliseconds since 1970-01-01 UTC.
+    #[prost(uint64, tag = "4")]
+    pub last_at_ms: u64,
+}
+/// Figures of the server as a whole.
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ServerStatistics {
     /// Version of the server.
     #[prost(string, tag = "1")]
@@ -730,6 +765,18 @@ pub struct ServerStatistics {
     /// Open server-side cursors.
     #[prost(uint64, optional, tag = "16")]
     pub cursors: ::core::option::Option<u64>,
+    /// Errors by their category, since the start.
+    #[prost(message, optional, tag = "17")]
+    pub errors_by_category: ::core::option::Option<ErrorCounts>,
+    /// The last critical errors, each once, the newest last.
+    #[prost(message, repeated, tag = "18")]
+    pub critical_errors: ::prost::alloc::vec::Vec<CriticalError>,
+    /// Connections refused because too many were open, since the start.
+    #[prost(uint64, optional, tag = "19")]
+    pub connections_refused: ::core::option::Option<u64>,
+    /// Requests that took longer than the configured time, since the start.
+    #[prost(uint64, optional, tag = "20")]
+    pub slow_requests: ::core::option::Option<u64>,
 }
 /// Figures of one database, or their sum over all databases of a server.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -948,7 +995,7 @@ pub struct Request {
     /// CODE_UNKNOWN_OPERATION.
     #[prost(
         oneof = "request::Command",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 30, 31, 32, 38"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 30, 31, 32, 33, 38"
     )]
     pub command: ::core::option::Option<request::Command>,
 }
@@ -1012,6 +1059,9 @@ pub mod request {
         /// Ends a transaction without a trace.
         #[prost(message, tag = "32")]
         Rollback(super::Rollback),
+        /// Answers every figure as OpenMetrics text.
+        #[prost(message, tag = "33")]
+        Metrics(super::Metrics),
         /// Rewrites the data files of a database now, without what is dead in them.
         #[prost(message, tag = "38")]
         Compact(super::Compact),
@@ -1031,7 +1081,7 @@ pub struct Response {
     /// The result, under the number that its command has in Request.
     #[prost(
         oneof = "response::Result",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 30, 31, 32, 38"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 30, 31, 32, 33, 38"
     )]
     pub result: ::core::option::Option<response::Result>,
 }
@@ -1094,6 +1144,9 @@ pub mod response {
         /// Of Rollback.
         #[prost(message, tag = "32")]
         Rollback(super::RollbackResult),
+        /// Of Metrics.
+        #[prost(message, tag = "33")]
+        Metrics(super::MetricsResult),
         /// Of Compact.
         #[prost(message, tag = "38")]
         Compact(super::CompactResult),
@@ -1523,6 +1576,16 @@ pub struct CompactResult {
     /// How long it took, in microseconds.
     #[prost(uint64, tag = "5")]
     pub duration_us: u64,
+}
+/// Answers every figure as OpenMetrics text.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Metrics {}
+/// Every figure of the server.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MetricsResult {
+    /// OpenMetrics 1.0 text, ending in `# EOF`.
+    #[prost(string, tag = "1")]
+    pub text: ::prost::alloc::string::String,
 }
 /// Whether OpenDb may or must create.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

@@ -183,6 +183,7 @@ pub(crate) fn commands() -> Vec<Command> {
         },
         Command::Checkpoint { database },
         Command::Compact { database },
+        Command::Metrics,
     ];
     commands.extend(Isolation::ALL.map(|isolation| Command::Begin {
         database,
@@ -274,6 +275,21 @@ fn statistics() -> Statistics {
             bytes_in: Some(11),
             bytes_out: Some(12),
             cursors: None,
+            errors_by_category: Some(ErrorCounts {
+                transient: 1,
+                permanent: 2,
+                critical: 3,
+                validation: 4,
+                network: 5,
+            }),
+            critical_errors: vec![CriticalError {
+                code: Code::FileSync,
+                text: "failed".to_owned(),
+                count: 1,
+                last_at_ms: 2,
+            }],
+            connections_refused: Some(13),
+            slow_requests: Some(14),
         },
         database: DatabaseStatistics {
             id: 1,
@@ -382,6 +398,7 @@ pub(crate) fn replies() -> Vec<Reply> {
             duration_us: 4,
             covered_position: 5,
         }),
+        Reply::Metrics("# EOF\n".to_owned()),
         Reply::Compact(CompactionReport {
             replaced_files: 1,
             replaced_bytes: 2,

@@ -9,6 +9,7 @@ use docdb_types::{DatabaseId, DatabaseName, Effect};
 use super::awaited::Answer;
 use super::statistics;
 use super::tally::micros;
+use crate::metrics;
 use crate::shared::Shared;
 
 /// What is asked about databases as such. It may take long and counts against no queue: it runs on
@@ -24,6 +25,7 @@ pub(crate) enum CatalogTask {
     },
     List,
     Statistics,
+    Metrics,
     Checkpoint {
         database: DatabaseId,
     },
@@ -64,6 +66,7 @@ impl CatalogTask {
             Self::Drop { name } => drop_database(shared, &name),
             Self::List => list(shared).into(),
             Self::Statistics => Ok(statistics::of_server(shared)).into(),
+            Self::Metrics => Ok(Reply::Metrics(metrics::text(shared))).into(),
             Self::Checkpoint { database } => checkpoint(shared, database).into(),
             Self::Compact { database } => compact(shared, database).into(),
         }

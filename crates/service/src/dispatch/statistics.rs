@@ -5,11 +5,15 @@ use docdb_engine::{
     MaintenanceRun as Run, TransactionStatistics,
 };
 use docdb_ipc::{
-    DatabaseStatistics, DatabaseStatus, MaintenanceRun, Reply, ServerStatistics, Statistics,
+    CriticalError, DatabaseStatistics, DatabaseStatus, ErrorCounts, MaintenanceRun, Reply,
+    ServerStatistics, Statistics,
 };
 use docdb_scheduler::{DatabaseStats, SchedulerStats};
 
+use docdb_types::Category;
+
 use super::tally::{Tally, micros};
+use crate::metrics::CriticalError as KeptError;
 use crate::shared::Shared;
 
 /// The figures of one database, and those of the server.
@@ -80,8 +84,41 @@ fn reply(shared: &Shared, scheduled: &SchedulerStats, database: DatabaseStatisti
         bytes_in: Some(counters.bytes_in.get()),
         bytes_out: Some(counters.bytes_out.get()),
         cursors: Some(counters.cursors.get()),
+        errors_by_category: Some(errors_by_category(shared)),
+        critical_errors: shared
+            .outcomes
+            .critical
+            .read()
+            .into_iter()
+            .map(critical)
+            .collect(),
+        connections_refused: Some(counters.connections_refused.get()),
+        slow_requests: Some(shared.outcomes.slow.get()),
     };
     Reply::Statistics(Box::new(Statistics { server, database }))
+}
+
+fn errors_by_category(shared: &Shared) -> ErrorCounts {
+    let mut counts = ErrorCounts::default();
+    for (category, count) in shared.outcomes.by_category() {
+        *match category {
+            Category::Transient => &mut counts.transient,
+            Category::Permanent => &mut counts.permanent,
+            Category::Critical => &mut counts.critical,
+            Category::Validation => &mut counts.validation,
+            Category::Network => &mut counts.network,
+        } = count;
+    }
+    counts
+}
+
+fn critical(kept: KeptError) -> CriticalError {
+    CriticalError {
+        code: kept.code,
+        text: kept.text,
+        count: kept.count,
+        last_at_ms: kept.last_unix_ms,
+    }
 }
 
 /// Where a database stands, as it is listed.

@@ -22,11 +22,12 @@ pub(crate) enum CommandKind {
     Commit,
     Rollback,
     Compact,
+    Metrics,
 }
 
 impl CommandKind {
     /// All of them, in the order of their numbers.
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Hello,
         Self::Ping,
         Self::Execute,
@@ -46,6 +47,7 @@ impl CommandKind {
         Self::Commit,
         Self::Rollback,
         Self::Compact,
+        Self::Metrics,
     ];
 
     /// The name in metrics and logs.
@@ -70,6 +72,7 @@ impl CommandKind {
             Self::Commit => "commit",
             Self::Rollback => "rollback",
             Self::Compact => "compact",
+            Self::Metrics => "metrics",
         }
     }
 
@@ -101,6 +104,7 @@ impl From<&Command> for CommandKind {
             Command::Commit { .. } => Self::Commit,
             Command::Rollback { .. } => Self::Rollback,
             Command::Compact { .. } => Self::Compact,
+            Command::Metrics => Self::Metrics,
         }
     }
 }

@@ -345,6 +345,21 @@ impl Exposition {
         out.counter("log_rotations", "Log segments sealed.", work.rotations)?;
         let trimmed = "Log segments removed.";
         out.counter("log_segments_trimmed", trimmed, work.trimmed_segments)?;
+        for (name, of) in [
+            ("checkpoint", &work.checkpoints),
+            ("compaction", &work.compactions),
+        ] {
+            let duration = format!("{name}_duration");
+            let took = [([], Buckets::of_micros(&of.took_us))];
+            out.histograms(&duration, "How long each took.", Some(&Unit::Seconds), took)?;
+            let documents = "Documents that they wrote.";
+            out.counter(&format!("{name}_documents"), documents, of.documents)?;
+            out.byte_counter(
+                &format!("{name}_written"),
+                "Bytes that they wrote.",
+                of.bytes,
+            )?;
+        }
         out.histograms(
             "recovery_duration",
             "How long opening a database took.",

@@ -10,7 +10,7 @@ mod operations;
 mod outcomes;
 mod pending;
 
-pub(crate) use critical::unix_ms;
+pub(crate) use critical::{CriticalError, unix_ms};
 pub(crate) use exposition::{CONTENT_TYPE, starting_text, text};
 pub(crate) use outcomes::Outcomes;
 pub(crate) use pending::Pending;

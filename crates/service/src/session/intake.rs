@@ -137,6 +137,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 Scope::Database(database, Access::Alone),
                 Work::Checkpoint(database),
             ),
+            Command::Metrics => (Scope::Connection, Work::Catalog(CatalogTask::Metrics)),
             Command::Compact { database } => (
                 Scope::Database(database, Access::Alone),
                 Work::Compact(database),

@@ -1,10 +1,34 @@
 use std::time::Duration;
 
-use docdb_ipc::{Command, Hello, PROTOCOL_VERSION};
+use docdb_ipc::{Command, Hello, PROTOCOL_VERSION, Reply};
 use docdb_types::{Action, CollectionName};
 
 use super::exposition::Exposition;
 use super::harness::{Harness, create, delete, document, id, on_default, read, update, upsert};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_client_is_told_the_same_figures_as_a_scraper() {
+    let harness = Harness::start().await;
+    let (mut client, db) = harness.client_of("a").await;
+    client.one(db, create(1, "1")).await.unwrap();
+    let before = scrape(&harness);
+    let Ok(Reply::Metrics(text)) = client.call(Command::Metrics).await else {
+        panic!("no figures");
+    };
+    // The request itself was on its way when the figures were read.
+    let told = Exposition::parse(&text);
+    let changes = before.changes(&told);
+    assert_eq!(changes.len(), 1, "{changes:?}");
+    assert!(
+        changes[0].starts_with("docdb_received_bytes_total"),
+        "{changes:?}"
+    );
+    let after = scrape(&harness);
+    assert_eq!(
+        after.get("docdb_request_duration_seconds_count{command=\"metrics\"}"),
+        1.0
+    );
+}
 
 fn scrape(harness: &Harness) -> Exposition {
     Exposition::parse(&harness.service.metrics())
@@ -108,6 +132,10 @@ async fn every_figure_is_that_of_a_known_workload() {
         ("docdb_databases{state=\"degraded\"}", 0.0),
         ("docdb_database_openings_total", 2.0),
         ("docdb_recovery_duration_seconds_count", 2.0),
+        ("docdb_checkpoint_duration_seconds_count", 1.0),
+        ("docdb_checkpoint_documents_total", 10.0),
+        ("docdb_compaction_duration_seconds_count", 0.0),
+        ("docdb_compaction_written_bytes_total", 0.0),
         ("docdb_documents", 11.0),
         ("docdb_database_documents{database=\"a\"}", 10.0),
         ("docdb_database_documents{database=\"b\"}", 1.0),
@@ -138,6 +166,7 @@ async fn every_figure_is_that_of_a_known_workload() {
         "docdb_log_bytes",
         "docdb_data_bytes",
         "docdb_log_written_bytes_total",
+        "docdb_checkpoint_written_bytes_total",
         "docdb_batch_records_count",
         "docdb_log_sync_duration_seconds_count",
         "docdb_start_time_seconds",

@@ -129,3 +129,21 @@ async fn a_checkpoint_reports_what_it_moved() {
     assert_eq!(report.documents, 0, "nothing is left to move");
     assert_eq!(super::harness::text(&client.one(db, read(3)).await), "1");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn errors_are_told_by_their_category_and_single_operations_count() {
+    let harness = Harness::start().await;
+    let (mut client, db) = harness.client_of("a").await;
+    client.one(db, create(1, "1")).await.unwrap();
+    client.one(db, create(1, "1")).await.unwrap_err();
+    client.one(db, read(9)).await.unwrap_err();
+    let unknown = DatabaseId::new(99);
+    let refused = client.call(Command::ListCollections { database: unknown });
+    refused.await.unwrap_err();
+    let server = statistics(&mut client, None).await.server;
+    let of = server.errors_by_category.unwrap();
+    assert_eq!((of.permanent, of.critical, of.validation), (3, 0, 0));
+    assert_eq!(server.errors, Some(1));
+    assert_eq!(server.critical_errors, []);
+    assert_eq!(server.connections_refused, Some(0));
+}
