@@ -104,8 +104,7 @@ impl Checkpointer {
         // CRASH: in front of this the data file is an orphan, which open removes; behind it the
         // log up to the cut is not needed any more.
         self.store_manifest(record, &metadata)?;
-        let file = database.files.add(&record).map_err(trouble::of_storage)?;
-        database.index.adopt(&file).map_err(trouble::of_storage)?;
+        Self::take_in(database, &record)?;
         let mut report = CheckpointReport {
             documents: record.content.documents,
             tombstones: record.content.tombstones,
@@ -148,6 +147,22 @@ impl Checkpointer {
         if let Some(next) = self.manifest.next_data_file.next() {
             self.manifest.next_data_file = next;
         }
+    }
+
+    /// Opens a data file that the manifest names from now on, and points the index at it.
+    ///
+    /// INVARIANT: the index knows of every document in the files of the manifest, or nothing is
+    /// written: a document that it does not know to be in one would be deleted without a tombstone,
+    /// and come back.
+    pub(crate) fn take_in(database: &LogicalDb, record: &DataFileRecord) -> Result<(), Error> {
+        let opened = database.files.add(record);
+        opened
+            .and_then(|file| database.index.adopt(&file).map(drop))
+            .map_err(|error| {
+                let error = trouble::of_storage(error).in_database(&database.identity.name);
+                database.health.stop_writing(&error);
+                error
+            })
     }
 
     /// ORDER: before the manifest covers the cut, everything that replaced a record in front of it

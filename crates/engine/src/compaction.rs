@@ -225,8 +225,7 @@ impl Checkpointer {
         Self::settle_log(database)?;
         // CRASH: in front of this the new file is an orphan; behind it the old ones are.
         self.store_manifest(record, &metadata)?;
-        let file = database.files.add(&record).map_err(trouble::of_storage)?;
-        database.index.adopt(&file).map_err(trouble::of_storage)?;
+        Self::take_in(database, &record)?;
         let replaced = inputs.iter().filter_map(|number| live.get(*number));
         let report = CompactionReport {
             merges: 1,
