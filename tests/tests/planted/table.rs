@@ -108,7 +108,7 @@ pub(crate) static BUGS: &[Bug] = &[
         file: "crates/wal/src/recovery/open.rs",
         healthy: "            file.set_len(length)\n",
         planted: "            file.set_len(if BUG { found.length } else { length })\n",
-        harness: &IMAGES,
+        harness: &TABLE,
     },
     Bug {
         name: "PB9",
