@@ -133,8 +133,9 @@ const OPEN_RESULT: [u8; 4] = [0x08, 1, 0x18, 4];
 const EXISTS: [u8; 12] = [0x08, 3, 0x32, 8, 0x08, 3, 0x10, 2, 0x18, 2, 0x20, 1];
 /// The same: not found, with the error `DocNotFound`.
 const NOT_FOUND: [u8; 12] = [0x08, 2, 0x32, 8, 0x08, 2, 0x10, 3, 0x18, 2, 0x20, 1];
-/// `Error` with the code `UnknownOperation` of category validation, not applied.
-const UNKNOWN: [u8; 8] = [0x08, 1, 0x10, 33, 0x18, 4, 0x20, 1];
+/// `Error`: conflict, with the code `TxnConflict` of category transient, not applied. It is what a
+/// transaction is answered as it begins.
+const CONFLICT: [u8; 8] = [0x08, 3, 0x10, 5, 0x18, 1, 0x20, 1];
 
 /// Appends the answer to a request; `None`: it is none.
 fn answer(request: &[u8], output: &mut Vec<u8>) -> Option<()> {
@@ -168,7 +169,7 @@ fn answer(request: &[u8], output: &mut Vec<u8>) -> Option<()> {
             }
             put_bytes(&mut message, EXECUTE, &results);
         }
-        _ => put_bytes(&mut message, ERROR, &UNKNOWN),
+        _ => put_bytes(&mut message, ERROR, &CONFLICT),
     }
     let length = u32::try_from(message.len()).ok()?;
     output.extend_from_slice(&length.to_le_bytes());

@@ -20,14 +20,14 @@ const DESCRIBED_ANSWERS: usize = 3;
 
 /// When and where a request belongs.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+pub(crate) struct Place {
     stage: usize,
     warm_up: bool,
     due: Instant,
 }
 
 impl Sent {
-    const fn place(&self) -> Place {
+    pub(crate) const fn place(&self) -> Place {
         Place {
             stage: self.stage,
             warm_up: self.warm_up,
@@ -115,8 +115,8 @@ impl Worker {
                 from: first.id,
                 limit: first.size,
             },
-            OperationKind::Modify => Form::Fetch { size: first.size },
-            OperationKind::Transaction => Form::Transaction,
+            OperationKind::Modify => Form::Fetch,
+            OperationKind::Transaction => return self.begin_transaction(place, planned, now),
             _ => Form::Batch,
         };
         let mut asked = self.spare.pop().unwrap_or_default();
@@ -127,8 +127,10 @@ impl Worker {
                 OperationKind::Update => Act::Update,
                 OperationKind::Delete => Act::Delete,
                 OperationKind::Patch => Act::Patch,
-                OperationKind::Transaction => Act::Upsert,
-                OperationKind::Read | OperationKind::Scan | OperationKind::Modify => Act::Read,
+                OperationKind::Read
+                | OperationKind::Scan
+                | OperationKind::Modify
+                | OperationKind::Transaction => Act::Read,
             };
             let (one, action) = self.prepare(*planned, act);
             asked.push(one);
@@ -136,7 +138,7 @@ impl Worker {
         }
         let sent = match form {
             Form::Scan { from, limit } => self.link.scan(from, limit),
-            form => self.link.execute(form == Form::Transaction, actions),
+            _ => self.link.execute(actions),
         };
         self.note(sent, place, form, asked, now)
     }
@@ -185,6 +187,7 @@ impl Worker {
             kind,
             id,
             act,
+            size: planned.size,
             stamp,
             noted: self.assignment.ledger.send(id, act.is_write()),
         };
@@ -192,7 +195,7 @@ impl Worker {
     }
 
     /// Remembers a request until it is answered.
-    fn note(
+    pub(crate) fn note(
         &mut self,
         sent: Result<RequestId, Error>,
         place: Place,
@@ -220,7 +223,7 @@ impl Worker {
                 Ok(())
             }
             Err(error) => {
-                self.fail(of(RequestId::MIN), &error);
+                self.fail(&of(RequestId::MIN), &error);
                 Err(error)
             }
         }
@@ -237,7 +240,7 @@ impl Worker {
             }
             return Ok(());
         };
-        let mut sent = self.waiting.remove(place);
+        let sent = self.waiting.remove(place);
         match (response.result, sent.form) {
             (Ok(Reply::Results(results)), Form::Batch | Form::Store)
                 if results.len() == sent.asked.len() =>
@@ -248,13 +251,11 @@ impl Worker {
                     self.count(place, asked, verdict, now);
                 }
             }
-            (Ok(Reply::Results(results)), Form::Transaction)
-                if results.len() == sent.asked.len() =>
-            {
-                self.count_transaction(&sent, &results, now);
+            (Ok(Reply::Results(results)), Form::Fetch) if results.len() == 1 => {
+                self.modify(&sent, &results, now)?;
             }
-            (Ok(Reply::Results(results)), Form::Fetch { size }) if results.len() == 1 => {
-                self.modify(&sent, size, &results, now)?;
+            (Ok(reply), Form::Begin | Form::Work { .. } | Form::Commit) => {
+                return self.go_on(sent, reply, now);
             }
             (Ok(Reply::Page(page)), Form::Scan { from, limit }) => {
                 let (forms, ledger) = (self.assignment.composer.forms(), &self.assignment.ledger);
@@ -264,28 +265,41 @@ impl Worker {
                 }
                 self.close(&sent, &page, now)?;
             }
-            (Ok(Reply::CursorClosed), Form::Close) => {}
-            (Ok(_), form) => {
-                let place = sent.place();
-                let text = format!("an answer that does not belong to its request: {form:?}");
-                for asked in &sent.asked {
-                    let seen = if asked.act.is_write() {
-                        Seen::Doubt
-                    } else {
-                        Seen::Refused
-                    };
-                    self.learn(asked, seen);
-                    self.count(place, asked, Verdict::Wrong(text.clone()), now);
-                }
-            }
+            (Ok(_), Form::Close) => {}
+            (Ok(_), form) => self.count_misfit(&sent, form, now),
             (Err(error), _) => {
-                self.fail(sent, &error);
-                return Ok(());
+                self.fail(&sent, &error);
             }
         }
+        self.reuse(sent);
+        Ok(())
+    }
+
+    /// Keeps the list of a request that is answered, for another one.
+    pub(crate) fn reuse(&mut self, mut sent: Sent) {
         sent.asked.clear();
         self.spare.push(sent.asked);
-        Ok(())
+    }
+
+    /// Counts an answer that does not belong to its request.
+    pub(crate) fn count_misfit(&mut self, sent: &Sent, form: Form, now: Instant) {
+        let text = format!("an answer that does not belong to its request: {form:?}");
+        self.doubt(sent);
+        for asked in counted(sent) {
+            self.count(sent.place(), asked, Verdict::Wrong(text.clone()), now);
+        }
+    }
+
+    /// Nobody knows what became of the writes of a request.
+    fn doubt(&self, sent: &Sent) {
+        for asked in &sent.asked {
+            let seen = if asked.act.is_write() {
+                Seen::Doubt
+            } else {
+                Seen::Refused
+            };
+            self.learn(asked, seen);
+        }
     }
 
     fn judge(&self, asked: &Asked, result: &Result<Outcome, Error>) -> Verdict {
@@ -309,33 +323,10 @@ impl Worker {
             .answer(asked.id, asked.act.is_write(), asked.noted, seen);
     }
 
-    /// All or none: anything else is a wrong answer.
-    fn count_transaction(&mut self, sent: &Sent, results: &[Result<Outcome, Error>], now: Instant) {
-        let mut of_all: Option<Verdict> = None;
-        for (asked, result) in sent.asked.iter().zip(results) {
-            let verdict = self.judge(asked, result);
-            let is_one = |verdict: &Verdict| matches!(verdict, Verdict::Failed(_));
-            of_all = Some(match (of_all, verdict) {
-                (None, verdict) => verdict,
-                (Some(wrong @ Verdict::Wrong(_)), _) | (Some(_), wrong @ Verdict::Wrong(_)) => {
-                    wrong
-                }
-                (Some(before), verdict) if is_one(&before) != is_one(&verdict) => {
-                    Verdict::Wrong("one half of a transaction was applied".to_owned())
-                }
-                (Some(before), _) => before,
-            });
-        }
-        if let (Some(asked), Some(verdict)) = (sent.asked.first(), of_all) {
-            self.count(sent.place(), asked, verdict, now);
-        }
-    }
-
     /// Sends the second half of a read-modify-write, if the first found a document.
     fn modify(
         &mut self,
         sent: &Sent,
-        size: u32,
         results: &[Result<Outcome, Error>],
         now: Instant,
     ) -> Result<(), Error> {
@@ -350,10 +341,10 @@ impl Worker {
         let planned = Planned {
             kind: asked.kind,
             id: asked.id,
-            size,
+            size: asked.size,
         };
         let (asked, action) = self.prepare(planned, Act::Update);
-        let id = self.link.execute(false, [action]);
+        let id = self.link.execute([action]);
         self.note(id, sent.place(), Form::Store, vec![asked], now)
     }
 
@@ -365,7 +356,7 @@ impl Worker {
         self.note(id, sent.place(), Form::Close, Vec::new(), now)
     }
 
-    fn count(&mut self, place: Place, asked: &Asked, verdict: Verdict, now: Instant) {
+    pub(crate) fn count(&mut self, place: Place, asked: &Asked, verdict: Verdict, now: Instant) {
         let latency = now.saturating_duration_since(place.due);
         let Some(stage) = self.stages.get_mut(place.stage) else {
             return;
@@ -429,7 +420,7 @@ impl Worker {
     }
 
     /// Counts a request that failed as a whole, or whose answer says so.
-    fn fail(&mut self, sent: Sent, error: &Error) {
+    fn fail(&mut self, sent: &Sent, error: &Error) {
         let now = Instant::now();
         for asked in &sent.asked {
             let is_applied = error.effect() != docdb_types::Effect::NotApplied;
@@ -440,7 +431,7 @@ impl Worker {
             };
             self.learn(asked, seen);
         }
-        for asked in counted(&sent) {
+        for asked in counted(sent) {
             let verdict = Verdict::Failed(error.code());
             self.count(sent.place(), asked, verdict, now);
         }
@@ -449,14 +440,7 @@ impl Worker {
     /// Counts a request whose answer never comes.
     pub(crate) fn lose(&mut self, sent: Sent, code: Code) {
         let now = Instant::now();
-        for asked in &sent.asked {
-            let seen = if asked.act.is_write() {
-                Seen::Doubt
-            } else {
-                Seen::Refused
-            };
-            self.learn(asked, seen);
-        }
+        self.doubt(&sent);
         for asked in counted(&sent) {
             let is_interrupted = self.assignment.is_interrupted && code != Code::Timeout;
             let Some(stage) = self.stages.get_mut(sent.stage) else {

@@ -59,6 +59,7 @@ mod server;
 mod shift;
 mod source;
 mod trace;
+mod transaction;
 mod verdict;
 mod verification;
 mod worker;

@@ -4,11 +4,19 @@ use std::task::Poll;
 
 use docdb_client::{
     ClientOptions, Command, Connection, CreateMode, CursorId, Endpoint, Execute, Reply, RequestId,
-    Response, ScanRequest,
+    Response, ScanRequest, TransactionHandle,
 };
 use docdb_types::{
-    Action, Code, CollectionName, DatabaseId, DatabaseName, DocumentId, Error, Operation,
+    Action, Code, CollectionName, DatabaseId, DatabaseName, DocumentId, Error, Isolation, Operation,
 };
+
+fn operations(actions: impl IntoIterator<Item = Action>) -> Vec<Operation> {
+    let operation = |action| Operation {
+        collection: CollectionName::DEFAULT,
+        action,
+    };
+    actions.into_iter().map(operation).collect()
+}
 
 /// One connection to one database of the server under load: everything that a worker knows about
 /// what it speaks to. Another kind of server is another link.
@@ -45,18 +53,50 @@ impl Link {
         }
     }
 
-    /// Queues operations, run in order; atomic ones all or none.
+    /// Queues operations, run in order.
     pub(crate) fn execute(
         &mut self,
-        atomic: bool,
         actions: impl IntoIterator<Item = Action>,
     ) -> Result<RequestId, Error> {
-        let operations = actions.into_iter().map(|action| Operation {
-            collection: CollectionName::DEFAULT,
-            action,
-        });
-        let execute = Execute::new(self.database, atomic, operations.collect());
+        let execute = Execute::new(self.database, false, operations(actions));
         self.connection.send(Command::Execute(execute))
+    }
+
+    /// Queues operations of a transaction, run in order.
+    pub(crate) fn execute_in(
+        &mut self,
+        transaction: TransactionHandle,
+        actions: impl IntoIterator<Item = Action>,
+    ) -> Result<RequestId, Error> {
+        let mut execute = Execute::new(self.database, false, operations(actions));
+        execute.transaction = Some(transaction);
+        self.connection.send(Command::Execute(execute))
+    }
+
+    /// Queues the beginning of a transaction.
+    pub(crate) fn begin(&mut self) -> Result<RequestId, Error> {
+        self.connection.send(Command::Begin {
+            database: self.database,
+            isolation: Isolation::default(),
+        })
+    }
+
+    /// Queues the commit of a transaction.
+    pub(crate) fn commit(&mut self, transaction: TransactionHandle) -> Result<RequestId, Error> {
+        let database = self.database;
+        self.connection.send(Command::Commit {
+            database,
+            transaction,
+        })
+    }
+
+    /// Queues the end of a transaction without a trace.
+    pub(crate) fn roll_back(&mut self, transaction: TransactionHandle) -> Result<RequestId, Error> {
+        let database = self.database;
+        self.connection.send(Command::Rollback {
+            database,
+            transaction,
+        })
     }
 
     /// Queues a scan of up to `limit` documents.

@@ -47,12 +47,13 @@ pub(crate) async fn preload(
                     kind: OperationKind::Create,
                     id,
                     act: Act::Upsert,
+                    size: 0,
                     stamp: Some(stamp),
                     noted: ledger.send(id, true),
                 });
                 actions.push(Action::Upsert { id, document });
             }
-            let id = link.execute(false, actions)?;
+            let id = link.execute(actions)?;
             under_way.push((id, asked));
             next = last + 1;
         }

@@ -1,5 +1,5 @@
 use docdb_client::Page;
-use docdb_types::{Change, Code, DocumentId, Effect, Error, Outcome};
+use docdb_types::{Change, Code, DocumentId, Effect, Error, Outcome, Version};
 
 use crate::document::{Forms, Origin, Stamp};
 use crate::ledger::{Ledger, Noted, Seen};
@@ -15,6 +15,8 @@ pub(crate) struct Asked {
     pub(crate) id: DocumentId,
     /// What the server does for it.
     pub(crate) act: Act,
+    /// Bytes of the document that comes of it, where a later request writes that.
+    pub(crate) size: u32,
     /// The write that it is, where it writes a document.
     pub(crate) stamp: Option<Stamp>,
     /// What was known of the document when it was sent.
@@ -122,6 +124,29 @@ fn of_error(act: Act, error: &Error) -> (Verdict, Seen) {
             };
             (Verdict::Failed(code), seen)
         }
+    }
+}
+
+/// Judges a read by a transaction, at its snapshot.
+pub(crate) fn judge_in_snapshot(
+    asked: &Asked,
+    result: &Result<Outcome, Error>,
+    snapshot: Version,
+    forms: &Forms,
+    ledger: &Ledger,
+) -> Verdict {
+    let (verdict, seen) = match result {
+        Ok(outcome) => of_success(asked, outcome, forms),
+        Err(error) => of_error(asked.act, error),
+    };
+    let found = match seen {
+        Seen::Read { version, stamp } => Some((version, stamp)),
+        Seen::Absent => None,
+        _ => return verdict,
+    };
+    match ledger.listed(asked.id, snapshot.get(), found) {
+        Ok(()) => verdict,
+        Err(contradiction) => Verdict::Wrong(contradiction.to_string()),
     }
 }
 

@@ -99,13 +99,14 @@ fn read_of(id: DocumentId, ledger: &Ledger) -> Asked {
         kind: OperationKind::Read,
         id,
         act: Act::Read,
+        size: 0,
         stamp: None,
         noted: ledger.send(id, false),
     }
 }
 
 async fn read(link: &mut Link, ids: &[DocumentId]) -> Result<Vec<Result<Outcome, Error>>, Error> {
-    link.execute(false, ids.iter().map(|id| Action::Read { id: *id }))?;
+    link.execute(ids.iter().map(|id| Action::Read { id: *id }))?;
     link.flush().await?;
     match link.receive().await?.result? {
         Reply::Results(results) if results.len() == ids.len() => Ok(results),

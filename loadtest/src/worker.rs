@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use docdb_client::{Endpoint, RequestId};
-use docdb_types::{Code, DatabaseName, DocumentId, Error};
+use docdb_client::{Endpoint, RequestId, TransactionHandle};
+use docdb_types::{Code, DatabaseName, DocumentId, Error, Version};
 
 use crate::document::Composer;
 use crate::halt::Halt;
@@ -107,15 +107,22 @@ pub(crate) struct Sent {
 pub(crate) enum Form {
     /// Operations that are counted one by one.
     Batch,
-    /// One transaction over all of its operations.
-    Transaction,
-    /// The first half of a read-modify-write, and the size of the document of the second.
-    Fetch { size: u32 },
+    /// The beginning of a transaction.
+    Begin,
+    /// What a transaction does, which sees this snapshot.
+    Work {
+        transaction: TransactionHandle,
+        snapshot: Version,
+    },
+    /// The end of a transaction, which makes it happen.
+    Commit,
+    /// The first half of a read-modify-write.
+    Fetch,
     /// The second half.
     Store,
     /// A page of documents.
     Scan { from: DocumentId, limit: u32 },
-    /// The end of a scan: not counted.
+    /// The end of a scan or of a transaction that failed: not counted.
     Close,
 }
 
