@@ -58,8 +58,8 @@ pub(crate) struct Flags {
     #[arg(long)]
     pub(crate) print_config: bool,
 
-    /// Prints a commented configuration file with every key at its default, and exits.
-    #[arg(long, hide = true)]
+    /// Prints a commented configuration file, with every key at its default, and exits.
+    #[arg(long)]
     pub(crate) example_config: bool,
 }
 

@@ -3,6 +3,9 @@
 mod config;
 mod flags;
 mod logging;
+mod notify;
+#[cfg(test)]
+mod packaged;
 mod reload;
 mod run;
 mod signals;

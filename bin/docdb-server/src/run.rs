@@ -8,6 +8,7 @@ use docdb_types::FsyncMode;
 
 use crate::config::{Configured, Given};
 use crate::logging::Log;
+use crate::notify::{self, State};
 use crate::reload::reload;
 use crate::signals::{Signals, Wish};
 
@@ -35,12 +36,14 @@ async fn serve(mut configured: Configured, given: &Given, log: &Log) -> anyhow::
     let mut signals = Signals::listen().context("the system refuses to deliver signals")?;
     let service = Service::start(configured.settings.service_options()).await?;
     announce(&configured, &service);
+    notify::tell(State::Ready);
     let received = loop {
         match signals.next().await {
             Wish::Reload => reload(given, &mut configured, &service, log),
             Wish::Stop(name) => break name,
         }
     };
+    notify::tell(State::Stopping);
     tracing::info!(
         signal = received,
         "stopping; a second signal ends the server at once"

@@ -21,6 +21,8 @@ mod interactive;
 mod interrupt;
 mod line;
 mod lines;
+#[cfg(test)]
+mod packaged;
 mod request;
 mod session;
 mod shell;

@@ -10,3 +10,4 @@
 
 mod configuration;
 mod process;
+mod service_manager;

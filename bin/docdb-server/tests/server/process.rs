@@ -52,6 +52,15 @@ impl Place {
 
     /// Starts a server on `./socket` and `./data` and waits until it says that it serves.
     pub(crate) fn start(&self, arguments: &[&str]) -> Server {
+        self.start_with(arguments, |_| {})
+    }
+
+    /// The same with more said about the process.
+    pub(crate) fn start_with(
+        &self,
+        arguments: &[&str],
+        change: impl FnOnce(&mut Command),
+    ) -> Server {
         let log = self.path("log");
         let mut command = self.command();
         command
@@ -59,6 +68,7 @@ impl Place {
             .args(arguments)
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(&log).unwrap());
+        change(&mut command);
         let mut server = Server {
             child: command.spawn().unwrap(),
             log,

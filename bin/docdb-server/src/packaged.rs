@@ -1,0 +1,103 @@
+//! The files of `packaging/` that follow from the definitions of the flags and keys.
+//!
+//! Refresh them after a change: `DOCDB_REGENERATE=1 cargo test -p docdb-server packaged`
+
+use std::path::{Path, PathBuf};
+
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+
+use crate::config::{self, Given};
+use crate::flags::Flags;
+
+const PROGRAM: &str = "docdb-server";
+
+fn path(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../packaging")
+        .join(file)
+}
+
+#[track_caller]
+fn is_fresh(file: &str, text: &[u8]) {
+    let path = path(file);
+    if std::env::var_os("DOCDB_REGENERATE").is_some() {
+        std::fs::write(&path, text).unwrap();
+    }
+    assert!(
+        std::fs::read(&path).is_ok_and(|shipped| shipped == text),
+        "packaging/{file} is not what the program says: DOCDB_REGENERATE=1 writes it"
+    );
+}
+
+#[test]
+fn the_example_file_is_that_of_the_keys() {
+    is_fresh("docdb.yaml", config::example().as_bytes());
+}
+
+#[test]
+fn the_manual_page_is_that_of_the_flags() {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Flags::command())
+        .render(&mut page)
+        .unwrap();
+    is_fresh("man/docdb-server.1", &page);
+}
+
+#[test]
+fn the_completions_are_those_of_the_flags() {
+    for (shell, file) in [
+        (Shell::Bash, "docdb-server.bash"),
+        (Shell::Fish, "docdb-server.fish"),
+        (Shell::Zsh, "_docdb-server"),
+    ] {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Flags::command(), PROGRAM, &mut script);
+        is_fresh(&format!("completions/{file}"), &script);
+    }
+}
+
+#[test]
+fn the_configuration_of_the_package_is_one_that_a_server_starts_with() {
+    let given = Given {
+        file: Some(path("debian/docdb.yaml")),
+        ..Given::default()
+    };
+    let configured = config::load(&given).unwrap();
+    let options = configured.settings.service_options();
+    assert!(options.engine.data_directory.starts_with("/var/lib/docdb"));
+    assert!(options.engine.wal_directory.starts_with("/var/lib/docdb"));
+    assert!(options.socket_path.unwrap().starts_with("/run/docdb"));
+}
+
+#[test]
+fn the_unit_starts_the_program_with_the_configuration_of_the_package() {
+    let unit = std::fs::read_to_string(path("systemd/docdb.service")).unwrap();
+    for line in [
+        "Type=notify",
+        "ExecStart=/usr/bin/docdb-server --config /etc/docdb/docdb.yaml",
+        "ExecStartPre=/usr/bin/docdb-server --config /etc/docdb/docdb.yaml --check-config",
+        "StateDirectory=docdb",
+        "RuntimeDirectory=docdb",
+        "RestartPreventExitStatus=2",
+    ] {
+        assert!(unit.lines().any(|found| found == line), "{line}");
+    }
+}
+
+#[test]
+fn every_file_that_the_package_takes_is_there() {
+    let manifest = include_str!("../Cargo.toml");
+    let names = manifest
+        .split('"')
+        .filter_map(|text| text.strip_prefix("../../"));
+    let mut count = 0;
+    for name in names {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../..")
+            .join(name);
+        assert!(file.exists(), "{name}");
+        count += 1;
+    }
+    assert!(count > 10, "only {count} files");
+}

@@ -1,0 +1,6 @@
+complete -c docdbsh -l socket -d 'Unix socket of the server' -r -F
+complete -c docdbsh -l db -d 'Database to open first; created when it is missing' -r
+complete -c docdbsh -s c -d 'Runs this line and exits; may be given several times' -r
+complete -c docdbsh -l json -d 'Answers every line with one line of JSON'
+complete -c docdbsh -s h -l help -d 'Print help'
+complete -c docdbsh -s V -l version -d 'Print version'
