@@ -83,10 +83,10 @@ impl Link {
 
     /// Queues the commit of a transaction.
     pub(crate) fn commit(&mut self, transaction: TransactionHandle) -> Result<RequestId, Error> {
-        let database = self.database;
         self.connection.send(Command::Commit {
-            database,
-            transaction,
+            database: self.database,
+            transaction: Some(transaction),
+            key: None,
         })
     }
 
