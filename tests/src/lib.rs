@@ -12,6 +12,7 @@
 )]
 
 pub mod images;
+pub mod isolation;
 pub mod oracle;
 mod process;
 mod random;
