@@ -57,9 +57,14 @@ impl LogicalDb {
     pub fn checkpoint(&self) -> Result<CheckpointReport, Error> {
         let begun = self.signals.now();
         let mut checkpointer = self.checkpointer.lock();
-        let report = checkpointer
-            .run(self)
-            .map_err(|error| error.in_database(&self.identity.name))?;
+        let mut made = checkpointer.run(self);
+        if made
+            .as_ref()
+            .is_err_and(|error| self.reserve.give_up_on(error))
+        {
+            made = checkpointer.run(self);
+        }
+        let report = made.map_err(|error| error.in_database(&self.identity.name))?;
         if report.data_file_bytes > 0 {
             let run = MaintenanceRun {
                 finished_at: self.unix_time(),

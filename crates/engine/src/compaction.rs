@@ -78,6 +78,7 @@ impl LogicalDb {
             .compact_by(&self.options.compaction)
             .and_then(|_| self.compact_if_quiet());
         compacted.map_err(|error| {
+            self.reserve.give_up_on(&error);
             self.signals.want_compaction(PAUSE);
             error.in_database(&self.identity.name)
         })

@@ -46,6 +46,13 @@ pub struct EngineOptions {
     pub compaction_threshold_bytes: u64,
     /// Whether data files are compacted by themselves.
     pub automatic_compaction: bool,
+    /// Space that is kept back in the data directory (and in that of the logs, where it lies
+    /// elsewhere) for what frees space on a full disk, in bytes; 0: none. Of a small disk it is a
+    /// tenth of what is available. Once it is used, only deletions, checkpoints and compactions are
+    /// written until twice as much is available.
+    ///
+    /// 64 MiB in the server; none here, because it takes space that a program may not expect.
+    pub reserve_bytes: u64,
     /// Cap on the memory of all open databases together, in bytes; at least
     /// [`database_memory_bytes`](Self::database_memory_bytes).
     pub global_memory_bytes: u64,
@@ -141,6 +148,7 @@ impl EngineOptions {
             compaction_dead_ratio: 0.3,
             compaction_threshold_bytes: 100 * MIB,
             automatic_compaction: true,
+            reserve_bytes: 0,
             global_memory_bytes: 1024 * MIB,
             database_memory_bytes: 256 * MIB,
             max_open_databases: 100,

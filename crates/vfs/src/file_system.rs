@@ -178,6 +178,17 @@ pub trait File: Send + Sync {
     /// Whatever the system reports.
     fn set_len(&self, length: u64) -> io::Result<()>;
 
+    /// Extends the file to `length` bytes of zeros for which there is space on the disk, so that
+    /// removing the file frees it. On a file system that cannot set space aside zeros are written,
+    /// which one that compresses may keep in less.
+    ///
+    /// # Errors
+    /// `StorageFull` when there is not enough space; the length is unspecified then. Whatever else
+    /// the system reports.
+    fn allocate(&self, length: u64) -> io::Result<()> {
+        write_zeros(self, length)
+    }
+
     /// The length of the file in bytes.
     ///
     /// # Errors
@@ -251,6 +262,19 @@ pub trait File: Send + Sync {
         }
         Ok(())
     }
+}
+
+/// Writes zeros from the end of a file up to `length`.
+pub(crate) fn write_zeros(file: &(impl File + ?Sized), length: u64) -> io::Result<()> {
+    let zeros = [0; 64 * 1024];
+    let mut at = file.length()?;
+    while at < length {
+        let part = usize::try_from(length - at).unwrap_or(usize::MAX);
+        let part = zeros.get(..part).unwrap_or(&zeros);
+        file.write_all_at(part, at)?;
+        at += part.len() as u64;
+    }
+    Ok(())
 }
 
 /// A held lock; dropping it lets go.

@@ -171,6 +171,18 @@ fn a_removed_file_is_gone_and_still_readable_where_it_is_open() {
 }
 
 #[test]
+fn space_is_set_aside_and_reads_as_zeros() {
+    on_both(|vfs, dir| {
+        let file = vfs.open(&dir.join("a"), OpenMode::CreateNew).unwrap();
+        file.allocate(100_000).unwrap();
+        assert_eq!(file.length().unwrap(), 100_000);
+        let mut bytes = [1; 100];
+        file.read_exact_at(&mut bytes, 99_900).unwrap();
+        assert_eq!(bytes, [0; 100]);
+    });
+}
+
+#[test]
 fn a_directory_lists_sorted_with_kinds() {
     on_both(|vfs, dir| {
         for name in ["wal.10", "wal.2", "b"] {

@@ -239,6 +239,15 @@ impl Wal {
         matches!(self.mode, Mode::Poisoned { .. })
     }
 
+    /// Why the log was opened read-only, if it was.
+    #[must_use]
+    pub const fn read_only_reason(&self) -> Option<&str> {
+        match &self.mode {
+            Mode::ReadOnly { reason } => Some(reason.as_str()),
+            Mode::Writable(_) | Mode::Poisoned { .. } => None,
+        }
+    }
+
     /// Whether the log takes batches.
     #[must_use]
     pub const fn is_writable(&self) -> bool {

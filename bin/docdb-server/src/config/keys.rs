@@ -157,6 +157,11 @@ pub(crate) static KEYS: &[Key] = &[
         Field::Ratio(|s| &mut s.service.engine.compaction_dead_ratio, 0.01..=1.0),
     ),
     key(
+        "db.disk_reserve_mb",
+        "Space kept back for what frees space on a full disk; 0: none.",
+        Field::Size(|s| &mut s.service.engine.reserve_bytes, 0..=TIB),
+    ),
+    key(
         "db.max_open_dbs",
         "Open databases beyond which the least recently used one without users is closed.",
         Field::Count(|s| &mut s.service.engine.max_open_databases, 1..=1_000_000),

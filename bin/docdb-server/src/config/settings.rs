@@ -60,8 +60,10 @@ pub(crate) enum LogFormat {
 
 impl Default for Settings {
     fn default() -> Self {
+        let mut service = ServiceOptions::default();
+        service.engine.reserve_bytes = 64 << 20;
         Self {
-            service: ServiceOptions::default(),
+            service,
             wal_directory: None,
             connection_idle: Duration::ZERO,
             tcp: TcpSettings {

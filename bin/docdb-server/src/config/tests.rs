@@ -109,7 +109,10 @@ fn the_defaults_are_those_of_the_contract_and_of_the_service() {
     assert_eq!(named.count(), 31);
 
     let options = Configured::default().settings.service_options();
-    assert_eq!(options.engine, ServiceOptions::default().engine);
+    // The space is taken where a server is meant to run, not by whoever embeds one.
+    let mut engine = ServiceOptions::default().engine;
+    engine.reserve_bytes = 64 << 20;
+    assert_eq!(options.engine, engine);
     assert_eq!(options.scheduler, ServiceOptions::default().scheduler);
     assert_eq!(options.deadlines, ServiceOptions::default().deadlines);
     options.engine.validate().unwrap();
@@ -299,6 +302,9 @@ fn every_key_is_effective() {
         }),
         ("limits.document_depth", "3", |o| {
             o.engine.limits.document_depth == 3
+        }),
+        ("db.disk_reserve_mb", "3", |o| {
+            o.engine.reserve_bytes == 3 << 20
         }),
         ("limits.request_operations", "3", |o| {
             o.engine.limits.request_operations == 3

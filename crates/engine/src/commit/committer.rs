@@ -364,6 +364,7 @@ impl Committer {
             if log.is_poisoned() {
                 database.health.stop_writing(&error);
             }
+            database.reserve.give_up_on(&error);
             error
         })
     }
@@ -397,6 +398,7 @@ impl Committer {
         }
         database.health.check_writable()?;
         database.check_memory(1)?;
+        database.reserve.check_growth()?;
         let id = database.index.view().next_collection_id();
         let version = self.log_collection(database, RecordKind::CreateCollection, id, &name)?;
         let created = IndexChange::CreateCollection { id, name, version };

@@ -86,6 +86,9 @@ impl Ground for BatchGround<'_> {
     }
 
     fn stage(&mut self, key: Key, document: Option<Bytes>) -> Result<Version, Error> {
+        if document.is_some() {
+            self.database.reserve.check_growth()?;
+        }
         let is_new_entry = match self.batch.overlay.get(key) {
             Some(staged) => staged.is_new_entry,
             None => {

@@ -23,7 +23,7 @@ use crate::catalog::Identity;
 use crate::checkpoint::Checkpointer;
 use crate::commit::{Committer, Work};
 use crate::options::DatabaseOptions;
-use crate::pool::{MemoryShare, Signals};
+use crate::pool::{MemoryShare, Reserve, Signals};
 use crate::transaction::OpenTransactions;
 
 pub use health::Condition;
@@ -52,6 +52,7 @@ pub struct LogicalDb {
     pub(crate) signals: Signals,
     queue: GroupQueue<Work>,
     memory: MemoryShare,
+    pub(crate) reserve: Arc<Reserve>,
     /// How far data files cover the log, as a log position.
     covered: AtomicU64,
     /// Payload bytes of requests that are queued or running.

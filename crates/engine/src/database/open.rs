@@ -22,7 +22,7 @@ use crate::catalog::Identity;
 use crate::checkpoint::Checkpointer;
 use crate::commit::{Committer, KeyTable, Remembered};
 use crate::options::DatabaseOptions;
-use crate::pool::{MemoryShare, Signals};
+use crate::pool::{MemoryShare, Reserve, Signals};
 use crate::trouble;
 
 /// Ids that are left out when a database that has been written to is opened. Transactions that were
@@ -77,6 +77,7 @@ impl LogicalDb {
         options: DatabaseOptions,
         identity: Identity,
         memory: MemoryShare,
+        reserve: Arc<Reserve>,
         signals: Signals,
     ) -> Result<Arc<Self>, Error> {
         let begun = host.clock.monotonic();
@@ -88,6 +89,9 @@ impl LogicalDb {
         let health = Health::default();
         if let LogState::Corrupt(damages) = &recovery.state {
             health.degrade(&lost(damages).in_database(&identity.name));
+        } else if let Some(reason) = log.read_only_reason() {
+            let text = format!("the log cannot be written: {reason}");
+            health.stop_writing(&Error::new(Code::FileWrite, text).in_database(&identity.name));
         }
         note(&identity, &recovery, &salvaged);
         remove_orphans(&home, &manifest)?;
@@ -113,6 +117,7 @@ impl LogicalDb {
             files,
             signals,
             memory,
+            reserve,
             ending: AtomicBool::new(false),
             leases: Arc::default(),
             transactions: Arc::default(),

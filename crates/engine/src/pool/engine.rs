@@ -13,6 +13,7 @@ use super::directory::DirectoryLocks;
 use super::logical::LogicalDatabases;
 use super::memory::MemoryBudget;
 use super::opening::OpenMode;
+use super::reserve::Reserve;
 use super::roster::Pool;
 use super::slot::State;
 use super::statistics::{DatabaseInfo, DatabaseStatus, EngineStatistics};
@@ -38,6 +39,7 @@ pub struct Engine {
     pool: Arc<Pool<LogicalDatabases>>,
     upkeep: Upkeep,
     locks: Mutex<Option<DirectoryLocks>>,
+    reserve: Arc<Reserve>,
     options: EngineOptions,
     started: Duration,
 }
@@ -71,8 +73,13 @@ impl Engine {
             ..host
         };
         let budget = MemoryBudget::new(options.global_memory_bytes);
-        let databases =
-            LogicalDatabases::new(host.clone(), options.database(), Arc::clone(&budget));
+        let reserve = Reserve::take(&host, &options);
+        let databases = LogicalDatabases::new(
+            host.clone(),
+            options.database(),
+            Arc::clone(&budget),
+            Arc::clone(&reserve),
+        );
         let identify = |name: &DatabaseName| databases.identify(name);
         let catalog = Catalog::open(&host, &options.data_directory, &identify)?;
         let started = host.clock.monotonic();
@@ -99,6 +106,7 @@ impl Engine {
             pool,
             upkeep,
             locks: Mutex::new(Some(locks)),
+            reserve,
             options,
             started,
         })
@@ -211,6 +219,7 @@ impl Engine {
             catalog: catalog.origin(),
             unidentified: catalog.unidentified().to_vec(),
             fsync: self.options.fsync,
+            is_disk_full: self.reserve.is_given_up(),
             memory_bytes: self.pool.budget.used_bytes(),
             memory_cap_bytes: self.pool.budget.cap_bytes(),
             openings: counters.opened.load(Ordering::Relaxed),

@@ -10,6 +10,7 @@ use docdb_wal::Lsn;
 
 use super::databases::{Databases, Leftovers};
 use super::memory::MemoryBudget;
+use super::reserve::Reserve;
 use super::signals::Signals;
 use super::totals::Totals;
 use crate::catalog::Identity;
@@ -23,15 +24,22 @@ pub(crate) struct LogicalDatabases {
     host: Host,
     options: DatabaseOptions,
     budget: Arc<MemoryBudget>,
+    reserve: Arc<Reserve>,
     totals: Totals,
 }
 
 impl LogicalDatabases {
-    pub(crate) fn new(host: Host, options: DatabaseOptions, budget: Arc<MemoryBudget>) -> Self {
+    pub(crate) fn new(
+        host: Host,
+        options: DatabaseOptions,
+        budget: Arc<MemoryBudget>,
+        reserve: Arc<Reserve>,
+    ) -> Self {
         Self {
             host,
             options,
             budget,
+            reserve,
             totals: Totals::default(),
         }
     }
@@ -173,6 +181,7 @@ impl Databases for LogicalDatabases {
             self.options.clone(),
             identity.clone(),
             self.budget.share(),
+            Arc::clone(&self.reserve),
             signals,
         )?;
         self.totals.opened(&database);

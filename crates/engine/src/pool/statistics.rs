@@ -67,6 +67,8 @@ pub struct EngineStatistics {
     pub unidentified: Vec<DatabaseName>,
     /// When writes are acknowledged.
     pub fsync: FsyncMode,
+    /// Whether the disk was found full and its reserve is in use: only what frees space is written.
+    pub is_disk_full: bool,
     /// Memory that all open databases use, in bytes.
     pub memory_bytes: u64,
     /// The cap on it, in bytes.

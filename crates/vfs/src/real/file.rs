@@ -4,9 +4,10 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use rustix::fs::{Advice, Mode, OFlags};
+use rustix::fs::{Advice, FallocateFlags, Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::file_system::write_zeros;
 use crate::{File, OpenMode};
 
 #[derive(Debug)]
@@ -54,6 +55,16 @@ impl File for RealFile {
 
     fn set_len(&self, length: u64) -> io::Result<()> {
         self.0.set_len(length)
+    }
+
+    fn allocate(&self, length: u64) -> io::Result<()> {
+        let flags = FallocateFlags::empty();
+        let allocated =
+            rustix::io::retry_on_intr(|| rustix::fs::fallocate(&self.0, flags, 0, length));
+        match allocated {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => write_zeros(self, length),
+            allocated => Ok(allocated?),
+        }
     }
 
     fn length(&self) -> io::Result<u64> {
