@@ -10,7 +10,10 @@ use clap::Parser;
 use docdb_client::Endpoint;
 use docdb_loadtest::config::{Arguments, ConfigFile, Plan};
 use docdb_loadtest::report::{Comparison, Progress, Table, headline};
-use docdb_loadtest::{Halt, OwnServer, Replay, ceiling, judge_all, listens, report, run, serve};
+use docdb_loadtest::{
+    Halt, MatrixArguments, MatrixError, OwnServer, Replay, ceiling, judge_all, listens,
+    measure_matrix, report, run, serve,
+};
 
 const BAD_USAGE: u8 = 2;
 /// What a shell answers for a program that Ctrl-C ended.
@@ -51,6 +54,8 @@ enum Command {
         #[arg(long)]
         fail_if_worse: bool,
     },
+    /// Measures every combination of counts of databases, connections and workers
+    Matrix(MatrixArguments),
     /// Serves a directory until standard input ends
     #[command(hide = true)]
     Serve {
@@ -68,6 +73,7 @@ fn main() -> ExitCode {
             output_dir,
             fail_if_worse,
         }) => compare(&sides, &output_dir).map(|is_any_worse| !(fail_if_worse && is_any_worse)),
+        Some(Command::Matrix(arguments)) => return matrix(&arguments),
         Some(Command::Serve { directory }) => serve(&directory)
             .map(|()| true)
             .map_err(anyhow::Error::from),
@@ -77,6 +83,47 @@ fn main() -> ExitCode {
         Ok(false) => ExitCode::FAILURE,
         Err(error) => fail(&error, ExitCode::FAILURE),
     }
+}
+
+fn matrix(arguments: &MatrixArguments) -> ExitCode {
+    match measure_all(arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            let is_usage = error
+                .downcast_ref::<MatrixError>()
+                .is_some_and(MatrixError::is_usage);
+            let code = if is_usage {
+                ExitCode::from(BAD_USAGE)
+            } else {
+                ExitCode::FAILURE
+            };
+            fail(&error, code)
+        }
+    }
+}
+
+/// Measures a matrix. Answers whether all of it is measured, and every answer was right.
+#[tokio::main]
+async fn measure_all(arguments: &MatrixArguments) -> anyhow::Result<bool> {
+    let halt = Arc::new(Halt::default());
+    let signals = tokio::spawn(stop_on_signal(Arc::clone(&halt)));
+    let program = std::env::current_exe()?;
+    let matrix = measure_matrix(arguments, &program, &halt, |cell| {
+        // Where standard output is gone the files are still written.
+        let _ = say(format_args!(
+            "{:>4} databases {:>4} connections {:>4} workers {:>9.0} ops/s  p99 {:.3} ms",
+            cell.databases, cell.connections, cell.workers, cell.ops_per_second, cell.latency.p99
+        ));
+    })
+    .await?;
+    signals.abort();
+    let folder = arguments.output_dir.display();
+    say(format_args!(
+        "matrix in {folder}: matrix.json, matrix.md, matrix.html"
+    ))?;
+    let is_right = matrix.cells.iter().all(|cell| cell.failures.is_empty());
+    Ok(is_right && !halt.is_stopped())
 }
 
 /// Compares files of results. Answers whether anything is worse than in the first.
