@@ -86,7 +86,7 @@ fn a_matrix_of_other_flags_or_of_nothing_is_refused() {
         ("matrix --workers 0".to_owned(), "--workers"),
         (
             "matrix --output-dir matrix.json/in".to_owned(),
-            "--output-dir",
+            "matrix.json/in",
         ),
     ] {
         let output = folder.plain(&line);
