@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use docdb_engine::{Condition, DatabaseStatus, Engine, EngineOptions, OpenMode};
+use docdb_engine::{Condition, DatabaseStatus, Engine, EngineOptions, OpenMode, ScanLimit};
 use docdb_types::{Code, CollectionName, DocumentId, Effect, FsyncMode};
 use docdb_vfs::{CallKind, CrashProfile, Fault, FaultKind, FaultOn, Host, SimVfs};
 
@@ -435,4 +435,40 @@ fn what_one_database_costs_to_open_does_not_grow_with_the_number_of_others() {
     engine.drop_database(&name("db7")).unwrap();
     put(&create(&engine, "db7"), 1, "3").unwrap();
     assert_eq!(disk.fault_hits(), 0);
+}
+
+#[test]
+fn texts_that_nobody_has_taken_yet_count_against_the_memory_of_their_database() {
+    const MIB: u64 = 1024 * 1024;
+    let disk = SimVfs::new(1);
+    let options = EngineOptions {
+        database_memory_bytes: 4 * MIB,
+        ..by_hand()
+    };
+    let engine = Engine::open(disk.host(), options).unwrap();
+    let (loud, quiet) = (create(&engine, "loud"), create(&engine, "quiet"));
+    let text = format!("\"{}\"", "x".repeat(MIB as usize - 2));
+    for number in 1..=8 {
+        put(&loud, number, &text).unwrap();
+        put(&quiet, number, &text).unwrap();
+    }
+    let before = loud.memory_bytes();
+    let read = |number| loud.read(&CollectionName::DEFAULT, id(number));
+    let taken: Vec<_> = (1..=8).map_while(|number| read(number).ok()).collect();
+    assert_eq!(taken.len(), 3, "the index takes a part of the fourth");
+    assert_eq!(loud.memory_bytes(), before + 3 * MIB);
+    assert_eq!(read(4).unwrap_err().code(), Code::MemoryLimit);
+    assert!(get(&quiet, 1).is_some());
+    let limit = ScanLimit {
+        documents: 8,
+        bytes: 8 * MIB as usize,
+    };
+    drop(taken);
+    let page = loud.scan(&CollectionName::DEFAULT, None, limit, None);
+    let page = page.unwrap();
+    assert_eq!((page.documents.len(), page.next), (3, Some(id(4))));
+    assert_eq!(read(4).unwrap_err().code(), Code::MemoryLimit);
+    drop(page);
+    assert_eq!(loud.memory_bytes(), before);
+    assert!(get(&loud, 4).is_some());
 }

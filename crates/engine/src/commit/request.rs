@@ -35,18 +35,27 @@ pub struct Request {
     pub key: Option<IdempotencyKey>,
 }
 
-/// What is left of the [`Request::answer_bytes`].
+/// Bytes of text from which on a request counts what it reads against the caps of memory.
+const LARGE_ANSWER_BYTES: usize = 64 * 1024;
+
+/// What is left of the [`Request::answer_bytes`], and what was taken of it.
 #[derive(Debug)]
-pub(crate) struct TextRoom(usize);
+pub(crate) struct TextRoom {
+    left: usize,
+    taken: usize,
+}
 
 impl TextRoom {
     /// Room for whatever there is.
     pub(crate) const fn unbounded() -> Self {
-        Self(usize::MAX)
+        Self::new(usize::MAX)
     }
 
     pub(crate) const fn new(bytes: usize) -> Self {
-        Self(bytes)
+        Self {
+            left: bytes,
+            taken: 0,
+        }
     }
 
     /// Takes the room of one text.
@@ -54,19 +63,25 @@ impl TextRoom {
     /// # Errors
     /// `FrameTooLarge`; a smaller text may still fit.
     pub(crate) fn take(&mut self, text_bytes: usize) -> Result<(), Error> {
-        match self.0.checked_sub(text_bytes) {
+        match self.left.checked_sub(text_bytes) {
             Some(left) => {
-                self.0 = left;
+                self.left = left;
+                self.taken += text_bytes;
                 Ok(())
             }
             None => Err(Error::new(
                 Code::FrameTooLarge,
                 format!(
                     "a text of {text_bytes} bytes, and room for {} in the answer",
-                    self.0
+                    self.left
                 ),
             )),
         }
+    }
+
+    /// Whether the texts are more than a request may have without being counted.
+    pub(crate) const fn is_large(&self) -> bool {
+        self.taken > LARGE_ANSWER_BYTES
     }
 }
 

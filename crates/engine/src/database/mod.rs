@@ -8,6 +8,7 @@ mod read;
 mod scan;
 mod snapshot;
 mod statistics;
+mod texts;
 mod write;
 
 use std::sync::Arc;
@@ -57,6 +58,7 @@ pub struct LogicalDb {
     covered: AtomicU64,
     /// Payload bytes of requests that are queued or running.
     requested_bytes: AtomicU64,
+    texts: Arc<texts::Texts>,
     /// Memory of the idempotency keys, in bytes.
     key_bytes: AtomicU64,
     counters: statistics::Counters,

@@ -17,6 +17,7 @@ use docdb_wal::{
 use parking_lot::Mutex;
 
 use super::statistics::Counters;
+use super::texts::Texts;
 use super::{Health, LogicalDb};
 use crate::catalog::Identity;
 use crate::checkpoint::Checkpointer;
@@ -106,6 +107,7 @@ impl LogicalDb {
             queue: docdb_wal::group::GroupQueue::new(),
             covered: AtomicU64::new(manifest_covered),
             requested_bytes: AtomicU64::new(0),
+            texts: Texts::new(memory.sibling()),
             counters: Counters {
                 recovery: host.clock.monotonic().saturating_sub(begun),
                 ..Counters::default()

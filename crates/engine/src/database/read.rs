@@ -69,7 +69,7 @@ impl LogicalDb {
     ///
     /// # Errors
     /// `DocNotFound` (`CorruptLog` in a degraded database), `CorruptRecord` with file and offset,
-    /// `FileRead`; `FrameTooLarge` where there is no room for the text.
+    /// `FileRead`; `FrameTooLarge` and `MemoryLimit` where there is no room for the text.
     pub(crate) fn read_document(
         &self,
         collection: CollectionId,
@@ -83,13 +83,13 @@ impl LogicalDb {
                 .get(collection, &id)
                 .ok_or_else(|| self.health.missing())?;
             if tried.is_none() {
-                room.take(entry.length() as usize)?;
+                self.admit_text(entry.length() as usize, room)?;
             }
             match self.fetch(collection, id, &entry) {
                 Ok(text) => {
                     return Ok(Found {
                         version: entry.version(),
-                        text,
+                        text: self.count_text(text, room),
                     });
                 }
                 Err(Missed::Failed(error)) => return Err(error),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use docdb_storage::Entry;
-use docdb_types::{CollectionId, CollectionName, DocumentId, Error, TransactionId, Version};
+use docdb_types::{Code, CollectionId, CollectionName, DocumentId, Error, TransactionId, Version};
 
 use super::read::Found;
 use super::{Held, LogicalDb, Snapshot};
@@ -113,6 +113,7 @@ impl LogicalDb {
             version: held.versions.version(),
         };
         let mut bytes = 0;
+        let mut room = TextRoom::unbounded();
         let keys = KEYS_AT_ONCE.min(limit.documents);
         while let Some(from) = page.next {
             let (seen, next) = self.look(collection, from, keys, held, writes);
@@ -124,9 +125,19 @@ impl LogicalDb {
                     return Ok(page);
                 }
                 let Found { version, text } = match seen {
-                    Seen::Stored(_) => self
-                        .read_document_at(collection, id, held, &mut TextRoom::unbounded())
-                        .map_err(|error| error.on_document(id))?,
+                    Seen::Stored(_) => {
+                        match self.read_document_at(collection, id, held, &mut room) {
+                            Ok(found) => found,
+                            Err(error)
+                                if error.code() == Code::MemoryLimit
+                                    && !page.documents.is_empty() =>
+                            {
+                                page.next = Some(id);
+                                return Ok(page);
+                            }
+                            Err(error) => return Err(error.on_document(id)),
+                        }
+                    }
                     Seen::Written(text) => Found {
                         version: TransactionId::ZERO,
                         text: text.clone(),

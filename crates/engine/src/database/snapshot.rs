@@ -105,11 +105,11 @@ impl LogicalDb {
             .index
             .get_at(&held.versions, collection, &id)
             .ok_or_else(|| self.health.missing())?;
-        room.take(entry.length() as usize)?;
+        self.admit_text(entry.length() as usize, room)?;
         match self.fetch_held(&held.files, collection, id, &entry) {
             Ok(text) => Ok(Found {
                 version: entry.version(),
-                text,
+                text: self.count_text(text, room),
             }),
             Err(Missed::Failed(error)) => Err(error),
             Err(Missed::Moved) => Err(trouble::lost_place(&entry)),

@@ -190,7 +190,7 @@ impl LogicalDb {
             data_bytes,
             live_bytes,
             data_files,
-            memory_bytes: index_bytes + self.requested_bytes.load(Ordering::Relaxed),
+            memory_bytes: self.memory_bytes(),
             index_bytes,
             memory_cap_bytes: self.options.memory_bytes,
             queued: self.queue.len() as u64,

@@ -284,9 +284,15 @@ impl LogicalDb {
     }
 
     /// Memory in use, in bytes: the index with the versions kept for snapshots, the payload of
-    /// requests that are queued or running, what open transactions wrote, and idempotency keys.
+    /// requests that are queued or running, large texts on their way to callers, what open
+    /// transactions wrote, and idempotency keys.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
+        self.owned_bytes() + self.texts.bytes()
+    }
+
+    /// The memory in use but for the texts, which publish themselves.
+    fn owned_bytes(&self) -> u64 {
         self.index.view().bytes()
             + self.requested_bytes.load(Ordering::Relaxed)
             + self.transactions.bytes()
@@ -294,7 +300,7 @@ impl LogicalDb {
     }
 
     pub(crate) fn publish_memory(&self) {
-        self.memory.publish(self.memory_bytes());
+        self.memory.publish(self.owned_bytes());
     }
 }
 

@@ -71,6 +71,12 @@ impl MemoryShare {
         }
     }
 
+    /// A further share of the same budget, that uses nothing yet.
+    #[must_use]
+    pub fn sibling(&self) -> Self {
+        self.budget.share()
+    }
+
     /// The figure published last, in bytes.
     #[must_use]
     pub fn published_bytes(&self) -> u64 {
