@@ -28,6 +28,7 @@ const INTERRUPTED: i32 = 130;
     name = "docdb-loadtest",
     version,
     about,
+    args_override_self = true,
     args_conflicts_with_subcommands = true,
     after_help = "Exit codes: 0 the run is complete and all that was asserted holds; 1 wrong or lost \
                   answers, nothing but errors, the server lost, ended early, or an assertion that \
