@@ -94,11 +94,73 @@ fn phases_that_overlap_or_have_broken_mixes_are_refused_by_name() {
 }
 
 #[test]
-fn an_unknown_key_of_a_file_is_refused_by_name() {
-    for text in ["test: { sead: 1 }", r#"{"test": {"sead": 1}}"#] {
+fn what_is_wrong_in_a_file_is_named_by_its_path() {
+    for (text, said) in [
+        ("test: { sead: 1 }", "test.sead: unknown field `sead`"),
+        (
+            r#"{"test": {"sead": 1}}"#,
+            "test.sead: unknown field `sead`",
+        ),
+        (
+            "databases: [{ name: a }, { name: b, workers: many }]",
+            "databases[1].workers: invalid type",
+        ),
+        (
+            r#"{"workload_profile": {"phases": [{"name": "x", "duration": 5}]}}"#,
+            "workload_profile.phases[0].duration: ",
+        ),
+        (
+            "workload_profile: { phases: [{ name: x, duration: 1s, crud: { read: -1 } }] }",
+            "workload_profile.phases[0].crud.read: ",
+        ),
+        (
+            "databases: [{ name: a, distribution: pareto }]",
+            "databases[0].distribution: \"pareto\" is no distribution",
+        ),
+        (
+            "test: { metrics_interval: soon }",
+            "test.metrics_interval: \"soon\" is no duration",
+        ),
+        ("test: [", ""),
+    ] {
         let error = ConfigFile::parse(text).unwrap_err();
-        assert!(error.contains("sead"), "{error}");
+        assert!(error.starts_with(said), "{error}");
     }
+}
+
+#[test]
+fn new_flags_have_their_rules_too() {
+    for (flags, field) in [
+        (&["--scan-length", "0"][..], "--scan-length"),
+        (&["--transaction-size", "0"], "--transaction-size"),
+        (&["--timeout", "0"], "--timeout"),
+        (&["--patience", "0"], "--patience"),
+        (&["--kill-every", "0"], "--kill-every"),
+        (&["--assert", "p99<"], "--assert"),
+        (&["--doc-size", "uniform:10-100"], "--doc-size"),
+        (
+            &[
+                "--transaction-percent",
+                "100",
+                "--transaction-size",
+                "1000",
+                "--doc-size",
+                "100000",
+            ],
+            "--transaction-size, --doc-size",
+        ),
+    ] {
+        assert_eq!(broken(flags, "{}"), [field]);
+    }
+    let file = r#"{"workload_profile": {"phases": [
+        {"name": "one", "duration": "10s"}, {"name": "two", "duration": "10s", "warmup": true}
+    ]}}"#;
+    let field = "workload_profile.phases[1].warmup";
+    assert!(broken(&[], file).contains(&field.to_owned()));
+    let file = r#"{"workload_profile": {"phases": [
+        {"name": "one", "duration": "10s", "warmup": true}
+    ]}}"#;
+    assert_eq!(broken(&[], file), ["workload_profile.phases"]);
 }
 
 #[test]

@@ -191,15 +191,24 @@ impl ConfigFile {
         })
     }
 
-    /// Reads a text: JSON when it begins as an object does, YAML otherwise.
+    /// Reads a text, YAML or JSON, which is YAML too.
     ///
     /// # Errors
-    /// What is wrong with it, and where.
+    /// What is wrong with it: the path of the key, or the place in the text where it is neither.
     pub fn parse(text: &str) -> Result<Self, String> {
-        if text.trim_start().starts_with('{') {
-            serde_json::from_str(text).map_err(|error| error.to_string())
-        } else {
-            serde_saphyr::from_str(text).map_err(|error| error.to_string())
+        if text.trim().is_empty() {
+            return Ok(Self::default());
         }
+        let value: serde_json::Value =
+            serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+        serde_path_to_error::deserialize(value).map_err(|error| {
+            let path = error.path().to_string();
+            let inner = error.into_inner();
+            if path == "." {
+                inner.to_string()
+            } else {
+                format!("{path}: {inner}")
+            }
+        })
     }
 }

@@ -42,6 +42,8 @@ pub(crate) struct Script {
     /// Requests until it goes away.
     left: AtomicUsize,
     gone: AtomicBool,
+    /// Connections that were opened to do operations.
+    pub(crate) connections: Arc<AtomicUsize>,
 }
 
 impl Script {
@@ -55,6 +57,7 @@ impl Script {
             lost: AtomicUsize::new(0),
             left: AtomicUsize::new(usize::MAX),
             gone: AtomicBool::new(false),
+            connections: Arc::default(),
         }
     }
 
@@ -148,9 +151,13 @@ impl Script {
 
     async fn serve(self: Arc<Self>, stream: UnixStream) {
         let mut frames = Framed::new(stream, ServerCodec::new(Limits::DEFAULT));
+        let mut is_counted = false;
         while let Some(Ok(Ok(request))) = frames.next().await {
             let is_execute = matches!(request.command, Command::Execute(_));
             if is_execute {
+                if !std::mem::replace(&mut is_counted, true) {
+                    self.connections.fetch_add(1, Ordering::Relaxed);
+                }
                 let stall = self.stall.lock().take();
                 tokio::time::sleep(stall.unwrap_or_default() + self.delay).await;
                 if self.left.fetch_sub(1, Ordering::Relaxed) <= 1 {
