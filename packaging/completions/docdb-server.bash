@@ -16,6 +16,24 @@ _docdb__server() {
             ",$1")
                 cmd="docdb__server"
                 ;;
+            docdb__server,help)
+                cmd="docdb__server__subcmd__help"
+                ;;
+            docdb__server,repair)
+                cmd="docdb__server__subcmd__repair"
+                ;;
+            docdb__server,verify)
+                cmd="docdb__server__subcmd__verify"
+                ;;
+            docdb__server__subcmd__help,help)
+                cmd="docdb__server__subcmd__help__subcmd__help"
+                ;;
+            docdb__server__subcmd__help,repair)
+                cmd="docdb__server__subcmd__help__subcmd__repair"
+                ;;
+            docdb__server__subcmd__help,verify)
+                cmd="docdb__server__subcmd__help__subcmd__verify"
+                ;;
             *)
                 ;;
         esac
@@ -23,7 +41,7 @@ _docdb__server() {
 
     case "${cmd}" in
         docdb__server)
-            opts="-h -V --config --data-dir --wal-dir --socket --http --fsync --fsync-interval --log-level --log-format --check-config --print-config --example-config --help --version"
+            opts="-h -V --config --data-dir --wal-dir --socket --http --fsync --fsync-interval --log-level --log-format --check-config --print-config --example-config --help --version verify repair help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -62,6 +80,106 @@ _docdb__server() {
                     return 0
                     ;;
                 --log-format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        docdb__subcmd__server__subcmd__help)
+            opts="verify repair help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        docdb__subcmd__server__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        docdb__subcmd__server__subcmd__help__subcmd__repair)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        docdb__subcmd__server__subcmd__help__subcmd__verify)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        docdb__subcmd__server__subcmd__repair)
+            opts="-h --wal-dir --db --accept-loss --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --wal-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --accept-loss)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        docdb__subcmd__server__subcmd__verify)
+            opts="-h --wal-dir --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --wal-dir)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1,6 +1,8 @@
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
+use docdb_service::LostTransactions;
+use docdb_types::DatabaseName;
 
 use crate::config::Given;
 
@@ -9,8 +11,11 @@ use crate::config::Given;
 /// What no flag says is taken from the environment (DOCDB_DATA_DIR, …), then from the configuration
 /// file, then from the defaults: a working server in ./data.
 #[derive(Debug, Parser)]
-#[command(name = "docdb-server", version)]
+#[command(name = "docdb-server", version, args_conflicts_with_subcommands = true)]
 pub(crate) struct Flags {
+    #[command(subcommand)]
+    pub(crate) work: Option<Work>,
+
     /// Configuration file in YAML [env: DOCDB_CONFIG].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -61,6 +66,39 @@ pub(crate) struct Flags {
     /// Prints a commented configuration file, with every key at its default, and exits.
     #[arg(long)]
     pub(crate) example_config: bool,
+}
+
+/// What is done to a directory that no server has open, instead of serving it.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Work {
+    /// Reads every byte of every database of a directory and reports what is damaged. Exits with 1
+    /// where anything is.
+    Verify {
+        /// The data directory.
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+        /// Directory of the logs [default: `wal` in the data directory].
+        #[arg(long, value_name = "DIR")]
+        wal_dir: Option<PathBuf>,
+        /// Prints one JSON object instead of text.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Accepts that a database has lost transactions, so that it can be written again.
+    Repair {
+        /// The data directory.
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+        /// Directory of the logs [default: `wal` in the data directory].
+        #[arg(long, value_name = "DIR")]
+        wal_dir: Option<PathBuf>,
+        /// The database.
+        #[arg(long, value_name = "NAME", value_parser = |name: &str| DatabaseName::new(name))]
+        db: DatabaseName,
+        /// The lost transactions, exactly as `verify` names them.
+        #[arg(long, value_name = "FROM..TO")]
+        accept_loss: LostTransactions,
+    },
 }
 
 impl Flags {

@@ -4,6 +4,7 @@ mod config;
 mod flags;
 mod logging;
 mod notify;
+mod offline;
 #[cfg(test)]
 mod packaged;
 mod reload;
@@ -23,6 +24,9 @@ const BAD_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
+    if let Some(work) = &flags.work {
+        return offline::perform(work);
+    }
     if flags.example_config {
         return say(&config::example());
     }

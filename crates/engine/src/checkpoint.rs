@@ -92,7 +92,9 @@ impl Checkpointer {
     fn run(&mut self, database: &LogicalDb) -> Result<CheckpointReport, Error> {
         database.health.check_writable()?;
         let metadata = self.cut(database)?;
-        if metadata.last_transaction == self.manifest.last_transaction {
+        let is_unchanged = metadata.last_transaction == self.manifest.last_transaction;
+        // A loss that is accepted is covered whether or not anything behind it is left.
+        if is_unchanged && !database.options.accept_loss {
             return Ok(CheckpointReport::default());
         }
         // Also where nothing is left to be copied: should the manifest be lost, the newest data file

@@ -50,6 +50,7 @@ pub mod patch;
 mod pool;
 mod transaction;
 mod trouble;
+mod verification;
 
 pub use catalog::CatalogOrigin;
 pub use checkpoint::CheckpointReport;
@@ -67,3 +68,7 @@ pub use pool::{
     Opened, WorkDone,
 };
 pub use transaction::{Transaction, TransactionLimits, TransactionStatistics};
+pub use verification::{
+    DamagedDocument, DirectoryReport, Finding, LostTransactions, Repaired, Severity,
+    VerifiedDatabase, repair, verify,
+};

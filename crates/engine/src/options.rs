@@ -109,6 +109,9 @@ pub struct DatabaseOptions {
     pub compaction: CompactionPolicy,
     /// Whether they are compacted by themselves.
     pub automatic_compaction: bool,
+    /// Whether it is opened for writing although its log has lost committed transactions: the
+    /// decision of a person, for one opening.
+    pub(crate) accept_loss: bool,
     /// Cap on its memory, in bytes.
     pub memory_bytes: u64,
     /// Bounds on documents and requests.
@@ -308,6 +311,7 @@ impl EngineOptions {
                 ..CompactionPolicy::default()
             },
             automatic_compaction: self.automatic_compaction,
+            accept_loss: false,
             memory_bytes: self.database_memory_bytes,
             limits: self.limits,
             transactions: self.transactions,

@@ -63,7 +63,10 @@ mod shared;
 mod shutdown;
 mod transactions;
 
-pub use docdb_engine::EngineOptions;
+pub use docdb_engine::{
+    DirectoryReport, EngineOptions, Finding, Host, LostTransactions, VerifiedDatabase, repair,
+    verify,
+};
 pub use docdb_scheduler::SchedulerOptions;
 pub use error::StartError;
 pub use http::HttpError;

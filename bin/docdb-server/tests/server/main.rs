@@ -9,5 +9,6 @@
 )]
 
 mod configuration;
+mod offline;
 mod process;
 mod service_manager;

@@ -8,7 +8,7 @@ use docdb_types::DatabaseId;
 use docdb_vfs::{OpenMode, Vfs, write_whole};
 
 use super::format::{self, Header};
-use super::{CatalogError, Contents};
+use super::{CatalogError, Contents, Entry};
 
 /// Copies begin at multiples of this.
 const BLOCK_BYTES: usize = 4096;
@@ -39,7 +39,7 @@ pub(super) fn load(files: &dyn Vfs, path: &Path) -> Result<Found, CatalogError> 
         path: path.to_owned(),
         source,
     };
-    let (bytes, unreadable) = match read(files, path) {
+    let (bytes, unreadable) = match bytes_of(files, path) {
         Ok(read) => read,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Missing),
         Err(error) => return Err(read_error(error)),
@@ -70,6 +70,23 @@ pub(super) fn load(files: &dyn Vfs, path: &Path) -> Result<Found, CatalogError> 
     }
 }
 
+/// The entries of the catalog of a directory, in the order of their names, and whether both copies
+/// are whole; `None` where there is no copy. Changes nothing.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn read(
+    files: &dyn Vfs,
+    directory: &Path,
+) -> Result<Option<(Vec<Entry>, bool)>, CatalogError> {
+    match load(files, &directory.join(".catalog"))? {
+        Found::Catalog { contents, whole } => {
+            Ok(Some((contents.entries.into_values().collect(), whole)))
+        }
+        Found::Missing | Found::Damaged { .. } => Ok(None),
+    }
+}
+
 /// Replaces the file by `contents`.
 ///
 /// # Durability
@@ -97,7 +114,7 @@ pub(super) fn is_of_generation(files: &dyn Vfs, path: &Path, generation: u64) ->
 }
 
 /// The bytes of the file, with zeros where they cannot be read, and the error if there is one.
-fn read(files: &dyn Vfs, path: &Path) -> io::Result<(Vec<u8>, Option<io::Error>)> {
+fn bytes_of(files: &dyn Vfs, path: &Path) -> io::Result<(Vec<u8>, Option<io::Error>)> {
     let file = files.open(path, OpenMode::Read)?;
     let length = file.length()?;
     if length > LIMIT_BYTES {

@@ -29,6 +29,7 @@ use crate::transaction::OpenTransactions;
 
 pub use health::Condition;
 pub(crate) use health::Health;
+pub(crate) use open::first_manifest;
 pub(crate) use read::Missed;
 pub use scan::{Page, ScanLimit, Scanned};
 pub(crate) use snapshot::Held;

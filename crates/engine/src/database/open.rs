@@ -88,7 +88,9 @@ impl LogicalDb {
         let index = Index::load(&manifest, &files.view()).map_err(trouble::of_storage)?;
         let (log, recovery, keys) = replay(host, &options, &identity, &manifest, &index)?;
         let health = Health::default();
-        if let LogState::Corrupt(damages) = &recovery.state {
+        if let LogState::Corrupt(damages) = &recovery.state
+            && !options.accept_loss
+        {
             health.degrade(&lost(damages).in_database(&identity.name));
         } else if let Some(reason) = log.read_only_reason() {
             let text = format!("the log cannot be written: {reason}");
@@ -198,7 +200,7 @@ fn wal_options(options: &DatabaseOptions) -> WalOptions {
         preallocate_bytes: options.preallocate_bytes,
         fsync: options.fsync,
         drop_cache_before_read: true,
-        accept_loss: false,
+        accept_loss: options.accept_loss,
     }
 }
 
@@ -243,7 +245,7 @@ fn rebuild_manifest(home: &StorageHome) -> Result<Manifest, Error> {
 ///
 /// INVARIANT: it covers the header of the log, so that a log that is missing altogether is a loss
 /// and not a database without documents.
-fn first_manifest(log_end: Lsn) -> Manifest {
+pub(crate) fn first_manifest(log_end: Lsn) -> Manifest {
     Manifest {
         covered: LogPosition::new(log_end.get()),
         ..Manifest::empty()

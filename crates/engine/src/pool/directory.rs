@@ -37,6 +37,38 @@ impl DirectoryLocks {
     }
 }
 
+impl DirectoryLocks {
+    /// Locks directories that exist, without creating any.
+    ///
+    /// # Errors
+    /// `FileOpen`: the data directory is missing, or another engine has one of them.
+    pub(crate) fn of_existing(host: &Host, options: &EngineOptions) -> Result<Self, Error> {
+        let missing = |directory: &Path| {
+            let shown = directory.display();
+            host.files
+                .list_prefixed(directory, ".lock".as_ref())
+                .err()
+                .map(|error| {
+                    Error::new(Code::FileOpen, format!("cannot look into {shown}: {error}"))
+                })
+        };
+        if let Some(error) = missing(&options.data_directory) {
+            return Err(error);
+        }
+        let (data, wal) = (&options.data_directory, &options.wal_directory);
+        let data_lock = lock_existing(host, data)?;
+        let wal_lock = if wal == data || missing(wal).is_some() {
+            None
+        } else {
+            Some(lock_existing(host, wal)?)
+        };
+        Ok(Self {
+            _data: data_lock,
+            _wal: wal_lock,
+        })
+    }
+}
+
 fn lock(host: &Host, directory: &Path) -> Result<Box<dyn Lock>, Error> {
     let shown = directory.display();
     create_dir_durable(&*host.files, directory).map_err(|error| {
@@ -45,6 +77,11 @@ fn lock(host: &Host, directory: &Path) -> Result<Box<dyn Lock>, Error> {
             format!("cannot create the directory {shown}: {error}"),
         )
     })?;
+    lock_existing(host, directory)
+}
+
+fn lock_existing(host: &Host, directory: &Path) -> Result<Box<dyn Lock>, Error> {
+    let shown = directory.display();
     host.files
         .lock(&directory.join(".lock"))
         .map_err(|error| match error {

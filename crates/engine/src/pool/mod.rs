@@ -25,6 +25,7 @@ mod tests;
 mod totals;
 mod upkeep;
 
+pub(crate) use directory::DirectoryLocks;
 pub use engine::{Engine, Opened};
 pub use memory::{MemoryBudget, MemoryShare};
 pub use opening::OpenMode;

@@ -71,6 +71,16 @@ impl Reserve {
         Arc::new(reserve)
     }
 
+    /// No reserve.
+    pub(crate) fn none(host: &Host) -> Arc<Self> {
+        Arc::new(Self {
+            files: Arc::clone(&host.files),
+            places: Vec::new(),
+            is_given_up: AtomicBool::new(false),
+            turn: Mutex::default(),
+        })
+    }
+
     /// Whether only what frees space is written at present.
     pub(crate) fn is_given_up(&self) -> bool {
         self.is_given_up.load(Ordering::Acquire)

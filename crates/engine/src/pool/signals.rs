@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use docdb_types::DatabaseId;
+use docdb_vfs::Clock;
 
 use super::schedule::{Schedule, Task};
 
@@ -33,6 +34,11 @@ impl Signals {
             checkpoint_wanted: AtomicBool::new(false),
             expiry_wanted: AtomicBool::new(false),
         }
+    }
+
+    /// The signals of a database that is open for one piece of work: nobody does what they ask for.
+    pub(crate) fn unheard(database: DatabaseId, clock: Arc<dyn Clock>) -> Self {
+        Self::new(database, Schedule::new(clock), Duration::ZERO)
     }
 
     /// Asks for a sync of the log within the fsync interval from now. For interval mode, after

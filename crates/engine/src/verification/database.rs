@@ -1,0 +1,222 @@
+use docdb_storage::{
+    DataFile, DataFileRecord, LoadedManifest, Manifest, StorageError, StorageHome,
+};
+use docdb_types::{DocumentId, TransactionId};
+use docdb_vfs::Host;
+use docdb_wal::{Covered, Damage, LogState, Lsn, WalIdentity};
+
+use super::report::{DamagedDocument, Finding, LostTransactions, VerifiedDatabase};
+use crate::catalog::Identity;
+use crate::database::first_manifest;
+use crate::options::EngineOptions;
+use crate::trouble;
+
+/// Reads every byte of a database, and changes none.
+pub(super) fn verify_database(
+    host: &Host,
+    options: &EngineOptions,
+    identity: &Identity,
+) -> VerifiedDatabase {
+    let mut look = Look {
+        host,
+        options,
+        home: StorageHome {
+            host: host.clone(),
+            directory: options.data_directory.clone(),
+            name: identity.name.clone(),
+            uid: identity.uid,
+        },
+        verified: VerifiedDatabase {
+            name: identity.name.clone(),
+            id: identity.id,
+            data_files: 0,
+            data_records: 0,
+            data_bytes: 0,
+            log_segments: 0,
+            log_bytes: 0,
+            log_records: 0,
+            lost: None,
+            findings: Vec::new(),
+        },
+    };
+    if let Some(manifest) = look.manifest() {
+        for record in &manifest.data_files {
+            look.data_file(record);
+        }
+        look.log(&manifest, identity);
+    }
+    look.verified
+}
+
+struct Look<'a> {
+    host: &'a Host,
+    options: &'a EngineOptions,
+    home: StorageHome,
+    verified: VerifiedDatabase,
+}
+
+impl Look<'_> {
+    fn find(&mut self, error: StorageError, file: String) {
+        let error = trouble::of_storage(error);
+        self.verified.findings.push(Finding::of_error(&error, file));
+    }
+
+    /// The manifest, or what would be taken for it when the database is opened.
+    fn manifest(&mut self) -> Option<Manifest> {
+        let file = format!("{}.manifest", self.home.name);
+        let error = match Manifest::load(&self.home) {
+            Ok(LoadedManifest {
+                manifest,
+                is_damaged,
+            }) => {
+                if is_damaged {
+                    let what = "one of the two copies is damaged; the next opening restores it";
+                    let finding = Finding::damage(file, None, what.to_owned());
+                    self.verified.findings.push(finding);
+                }
+                return Some(manifest);
+            }
+            Err(error) => error,
+        };
+        let can_be_rebuilt = matches!(
+            error,
+            StorageError::Corrupt { .. } | StorageError::Missing { .. }
+        );
+        self.find(error, file.clone());
+        if !can_be_rebuilt {
+            return None;
+        }
+        match Manifest::rebuild(&self.home) {
+            Ok(manifest) => {
+                let what = "it can be rebuilt from the data files";
+                let finding = Finding::note(file, None, what.to_owned());
+                self.verified.findings.push(finding);
+                Some(manifest)
+            }
+            Err(StorageError::NoDataFile { .. }) => Some(first_manifest(Lsn::FIRST_BATCH)),
+            Err(error) => {
+                self.find(error, file);
+                None
+            }
+        }
+    }
+
+    fn data_file(&mut self, record: &DataFileRecord) {
+        let path = self.home.data_file_path(record.number);
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = name.into_owned();
+        let file = match DataFile::open(&self.home, record.number) {
+            Ok(file) if file.record() == *record => file,
+            Ok(_) => {
+                let what = "it is not the file that the manifest names";
+                let finding = Finding::damage(name, None, what.to_owned());
+                return self.verified.findings.push(finding);
+            }
+            Err(error) => {
+                self.find(error, name.clone());
+                let Ok(salvage) = DataFile::salvage(&self.home, record.number) else {
+                    return;
+                };
+                for lost in salvage.lost {
+                    let what = format!("records are lost up to offset {}", lost.end);
+                    let finding = Finding::damage(name.clone(), Some(lost.start), what);
+                    self.verified.findings.push(finding);
+                }
+                salvage.file
+            }
+        };
+        self.verified.data_files += 1;
+        let checked = match file.verify_all::<DocumentId>() {
+            Ok(checked) => checked,
+            Err(error) => return self.find(error, name),
+        };
+        self.verified.data_records += checked.records;
+        self.verified.data_bytes += checked.bytes;
+        let documents: Vec<_> = checked
+            .damaged
+            .iter()
+            .map(|record| DamagedDocument {
+                collection: record.collection,
+                id: record.key,
+                version: record.transaction,
+                offset: record.offset,
+            })
+            .collect();
+        if let Some(first) = documents.first() {
+            let what = format!("{} records are damaged", documents.len());
+            let mut finding = Finding::damage(name, Some(first.offset), what);
+            finding.documents = documents;
+            self.verified.findings.push(finding);
+        }
+    }
+
+    fn log(&mut self, manifest: &Manifest, identity: &Identity) {
+        let name = format!("{}.wal", self.home.name);
+        let wal = WalIdentity {
+            name: identity.name.clone(),
+            uid: identity.uid,
+        };
+        let covered = Covered {
+            lsn: Lsn::new(manifest.covered.get()),
+            last_transaction: manifest.last_transaction,
+        };
+        let directory = &self.options.wal_directory;
+        let files = &*self.host.files;
+        let recovery = match docdb_wal::inspect(files, &wal, directory, covered, &mut |_| Ok(())) {
+            Ok(recovery) => recovery,
+            Err(error) => {
+                let finding = Finding::of_error(&trouble::of_log(error), name);
+                return self.verified.findings.push(finding);
+            }
+        };
+        self.verified.log_segments = recovery.segments;
+        self.verified.log_bytes = recovery.bytes;
+        self.verified.log_records = recovery.records;
+        for skipped in recovery.skipped {
+            let what = format!("{}; data files cover it", skipped.what);
+            let finding = Finding::note(skipped.file, Some(skipped.offset), what);
+            self.verified.findings.push(finding);
+        }
+        match recovery.state {
+            LogState::Clean => {}
+            LogState::Created => {
+                let finding = Finding::damage(name, None, "the log is missing".to_owned());
+                self.verified.findings.push(finding);
+            }
+            LogState::TornTail {
+                file,
+                offset,
+                cut_bytes,
+            } => {
+                let what = format!(
+                    "{cut_bytes} bytes of an append that was cut off; the next opening removes them"
+                );
+                let finding = Finding::note(file, Some(offset), what);
+                self.verified.findings.push(finding);
+            }
+            LogState::Corrupt(damages) => {
+                self.verified.lost = lost(&damages);
+                for damage in damages {
+                    let what = format!(
+                        "{}; committed transactions behind {} are lost",
+                        damage.what, damage.after
+                    );
+                    let finding = Finding::damage(damage.file, Some(damage.offset), what);
+                    self.verified.findings.push(finding);
+                }
+            }
+        }
+    }
+}
+
+/// The range that holds everything that is lost.
+fn lost(damages: &[Damage]) -> Option<LostTransactions> {
+    let from = damages.iter().map(|damage| damage.after).min()?;
+    let behind: Option<Vec<_>> = damages.iter().map(|damage| damage.before).collect();
+    Some(LostTransactions {
+        from: from.next(),
+        to: behind
+            .and_then(|behind| behind.into_iter().max())
+            .map(|before| TransactionId::new(before.get().saturating_sub(1))),
+    })
+}
