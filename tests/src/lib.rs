@@ -11,6 +11,7 @@
     reason = "in a test, a failing assumption is a failing test"
 )]
 
+pub mod hostile;
 pub mod images;
 pub mod isolation;
 pub mod oracle;

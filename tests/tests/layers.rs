@@ -25,7 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("docdb-loadtest", &["docdb-client", "docdb-service"]),
     (
         "docdb-tests",
-        &["docdb-client", "docdb-engine", "docdb-vfs"],
+        &["docdb-client", "docdb-engine", "docdb-ipc", "docdb-vfs"],
     ),
 ];
 
