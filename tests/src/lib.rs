@@ -11,6 +11,7 @@
     reason = "in a test, a failing assumption is a failing test"
 )]
 
+mod fleet;
 pub mod hostile;
 pub mod images;
 pub mod isolation;
@@ -18,9 +19,11 @@ pub mod oracle;
 mod process;
 mod random;
 mod resources;
+pub mod rig;
 mod settings;
 pub mod simulation;
 
+pub use fleet::Fleet;
 pub use process::{ServerProcess, binary};
 pub use random::Random;
 pub use settings::{number_from, range_from};

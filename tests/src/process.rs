@@ -21,8 +21,30 @@ impl ServerProcess {
     /// # Errors
     /// When it cannot be started, ends, or does not listen in time.
     pub fn start(directory: &Path, arguments: &[&str]) -> io::Result<Self> {
+        Self::start_with(directory, arguments, &[])
+    }
+
+    /// [`start`](Self::start) with settings in the environment of the server.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    pub fn start_with(
+        directory: &Path,
+        arguments: &[&str],
+        settings: &[(&str, &str)],
+    ) -> io::Result<Self> {
+        let mut command = Self::command(directory)?;
+        command.args(arguments).envs(settings.iter().copied());
+        Self::wait_for(directory, command)
+    }
+
+    /// Runs a command that ends in a server on this directory, and waits until it listens.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    pub fn wait_for(directory: &Path, mut command: Command) -> io::Result<Self> {
         let socket = directory.join("socket");
-        let child = Self::command(directory)?.args(arguments).spawn()?;
+        let child = command.spawn()?;
         let mut server = Self { child, socket };
         let deadline = Instant::now() + START_TIMEOUT;
         while std::os::unix::net::UnixStream::connect(&server.socket).is_err() {
@@ -52,6 +74,12 @@ impl ServerProcess {
             .append(true)
             .open(directory.join("log"))?;
         let mut command = Command::new(binary("docdb-server")?);
+        // How long a harness runs is none of the server's settings.
+        for (name, _) in std::env::vars_os() {
+            if name.as_encoded_bytes().starts_with(b"DOCDB_") {
+                command.env_remove(name);
+            }
+        }
         command
             .arg("--data-dir")
             .arg(directory.join("data"))
@@ -92,6 +120,21 @@ impl ServerProcess {
     pub fn kill(mut self) -> io::Result<()> {
         self.child.kill()?;
         self.child.wait().map(drop)
+    }
+
+    /// Sends it a signal by its name.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn signal(&self, name: &str) -> io::Result<()> {
+        let status = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(self.pid().to_string())
+            .status()?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(io::Error::other("the signal was not sent"))
     }
 
     /// Asks it to end, and waits.
