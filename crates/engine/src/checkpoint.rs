@@ -42,6 +42,8 @@ pub struct CheckpointReport {
     pub trimmed_segments: u64,
     /// Bytes of them.
     pub trimmed_bytes: u64,
+    /// The position up to which the data files stand in for the log now.
+    pub covered_position: u64,
 }
 
 impl LogicalDb {
@@ -95,7 +97,10 @@ impl Checkpointer {
         let is_unchanged = metadata.last_transaction == self.manifest.last_transaction;
         // A loss that is accepted is covered whether or not anything behind it is left.
         if is_unchanged && !database.options.accept_loss {
-            return Ok(CheckpointReport::default());
+            return Ok(CheckpointReport {
+                covered_position: self.manifest.covered.get(),
+                ..CheckpointReport::default()
+            });
         }
         // Also where nothing is left to be copied: should the manifest be lost, the newest data file
         // says how far the log is covered.
@@ -116,6 +121,7 @@ impl Checkpointer {
             documents: record.content.documents,
             tombstones: record.content.tombstones,
             data_file_bytes: record.file_bytes,
+            covered_position: metadata.covered.get(),
             ..CheckpointReport::default()
         };
         database.index.forget_deletions(metadata.covered);

@@ -135,7 +135,7 @@ fn checkpoint(shared: &Shared, database: DatabaseId) -> Answer {
         bytes_written: report.data_file_bytes,
         log_bytes_trimmed: report.trimmed_bytes,
         duration_us: micros(begun.elapsed()),
-        ..CheckpointReport::default()
+        covered_position: report.covered_position,
     }))
 }
 

@@ -122,11 +122,14 @@ async fn a_checkpoint_reports_what_it_moved() {
     };
     assert_eq!(report.documents, 10);
     assert!(report.bytes_written > 0);
+    let covered = report.covered_position;
+    assert!(covered > 0, "the log is covered up to its end");
     let Ok(Reply::Checkpoint(report)) = client.call(Command::Checkpoint { database: db }).await
     else {
         panic!("a report");
     };
     assert_eq!(report.documents, 0, "nothing is left to move");
+    assert_eq!(report.covered_position, covered);
     assert_eq!(super::harness::text(&client.one(db, read(3)).await), "1");
 }
 
