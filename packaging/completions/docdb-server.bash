@@ -22,6 +22,9 @@ _docdb__server() {
             docdb__server,repair)
                 cmd="docdb__server__subcmd__repair"
                 ;;
+            docdb__server,token)
+                cmd="docdb__server__subcmd__token"
+                ;;
             docdb__server,verify)
                 cmd="docdb__server__subcmd__verify"
                 ;;
@@ -31,8 +34,44 @@ _docdb__server() {
             docdb__server__subcmd__help,repair)
                 cmd="docdb__server__subcmd__help__subcmd__repair"
                 ;;
+            docdb__server__subcmd__help,token)
+                cmd="docdb__server__subcmd__help__subcmd__token"
+                ;;
             docdb__server__subcmd__help,verify)
                 cmd="docdb__server__subcmd__help__subcmd__verify"
+                ;;
+            docdb__server__subcmd__help__subcmd__token,create)
+                cmd="docdb__server__subcmd__help__subcmd__token__subcmd__create"
+                ;;
+            docdb__server__subcmd__help__subcmd__token,list)
+                cmd="docdb__server__subcmd__help__subcmd__token__subcmd__list"
+                ;;
+            docdb__server__subcmd__help__subcmd__token,revoke)
+                cmd="docdb__server__subcmd__help__subcmd__token__subcmd__revoke"
+                ;;
+            docdb__server__subcmd__token,create)
+                cmd="docdb__server__subcmd__token__subcmd__create"
+                ;;
+            docdb__server__subcmd__token,help)
+                cmd="docdb__server__subcmd__token__subcmd__help"
+                ;;
+            docdb__server__subcmd__token,list)
+                cmd="docdb__server__subcmd__token__subcmd__list"
+                ;;
+            docdb__server__subcmd__token,revoke)
+                cmd="docdb__server__subcmd__token__subcmd__revoke"
+                ;;
+            docdb__server__subcmd__token__subcmd__help,create)
+                cmd="docdb__server__subcmd__token__subcmd__help__subcmd__create"
+                ;;
+            docdb__server__subcmd__token__subcmd__help,help)
+                cmd="docdb__server__subcmd__token__subcmd__help__subcmd__help"
+                ;;
+            docdb__server__subcmd__token__subcmd__help,list)
+                cmd="docdb__server__subcmd__token__subcmd__help__subcmd__list"
+                ;;
+            docdb__server__subcmd__token__subcmd__help,revoke)
+                cmd="docdb__server__subcmd__token__subcmd__help__subcmd__revoke"
                 ;;
             *)
                 ;;
@@ -41,7 +80,7 @@ _docdb__server() {
 
     case "${cmd}" in
         docdb__server)
-            opts="-h -V --config --data-dir --wal-dir --socket --http --fsync --fsync-interval --log-level --log-format --check-config --print-config --example-config --help --version verify repair help"
+            opts="-h -V --config --data-dir --wal-dir --socket --listen --http --fsync --fsync-interval --log-level --log-format --check-config --print-config --example-config --help --version verify repair token help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -60,6 +99,10 @@ _docdb__server() {
                     return 0
                     ;;
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --listen)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -91,7 +134,7 @@ _docdb__server() {
             return 0
             ;;
         docdb__subcmd__server__subcmd__help)
-            opts="verify repair help"
+            opts="verify repair token help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -121,6 +164,62 @@ _docdb__server() {
         docdb__subcmd__server__subcmd__help__subcmd__repair)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        docdb__subcmd__server__subcmd__help__subcmd__token)
+            opts="create list revoke"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        docdb__subcmd__server__subcmd__help__subcmd__token__subcmd__create)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        docdb__subcmd__server__subcmd__help__subcmd__token__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        docdb__subcmd__server__subcmd__help__subcmd__token__subcmd__revoke)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -165,6 +264,148 @@ _docdb__server() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        docdb__subcmd__server__subcmd__token)
+            opts="-h --help create list revoke help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        docdb__subcmd__server__subcmd__token__subcmd__create)
+            opts="-h --role --database --all-databases --label --lifetime --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --role)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --label)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lifetime)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        docdb__subcmd__server__subcmd__token__subcmd__help)
+            opts="create list revoke help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        docdb__subcmd__server__subcmd__token__subcmd__help__subcmd__create)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        docdb__subcmd__server__subcmd__token__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        docdb__subcmd__server__subcmd__token__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        docdb__subcmd__server__subcmd__token__subcmd__help__subcmd__revoke)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        docdb__subcmd__server__subcmd__token__subcmd__list)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        docdb__subcmd__server__subcmd__token__subcmd__revoke)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

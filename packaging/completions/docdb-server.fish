@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_docdb_server_global_optspecs
-    string join \n config= data-dir= wal-dir= socket= http= fsync= fsync-interval= log-level= log-format= check-config print-config example-config h/help V/version
+    string join \n config= data-dir= wal-dir= socket= listen= http= fsync= fsync-interval= log-level= log-format= check-config print-config example-config h/help V/version
 end
 
 function __fish_docdb_server_needs_command
@@ -28,6 +28,7 @@ complete -c docdb-server -n "__fish_docdb_server_needs_command" -l config -d 'Co
 complete -c docdb-server -n "__fish_docdb_server_needs_command" -l data-dir -d 'Directory of the catalog and the data files; created when missing [default: ./data]' -r
 complete -c docdb-server -n "__fish_docdb_server_needs_command" -l wal-dir -d 'Directory of the logs; created when missing [default: `wal` in the data directory]' -r
 complete -c docdb-server -n "__fish_docdb_server_needs_command" -l socket -d 'Unix socket to listen on; only its owner may connect [default: /tmp/docdb.sock]' -r
+complete -c docdb-server -n "__fish_docdb_server_needs_command" -l listen -d 'Address to listen on TCP too, for clients with a token [default: none]' -r
 complete -c docdb-server -n "__fish_docdb_server_needs_command" -l http -d 'Address to answer /healthz, /readyz and /metrics at [default: none]' -r
 complete -c docdb-server -n "__fish_docdb_server_needs_command" -l fsync -d 'When a write is acknowledged: after a sync of its own (always), after a sync shared with the writes beside it (group), before the next periodic sync (interval), or without any sync (none: a crash of the machine may lose everything) [default: group]' -r
 complete -c docdb-server -n "__fish_docdb_server_needs_command" -l fsync-interval -d 'With `--fsync interval`: how long an acknowledged write may stay unsynced, in milliseconds or with a unit [default: 1]' -r
@@ -40,6 +41,7 @@ complete -c docdb-server -n "__fish_docdb_server_needs_command" -s h -l help -d 
 complete -c docdb-server -n "__fish_docdb_server_needs_command" -s V -l version -d 'Print version'
 complete -c docdb-server -n "__fish_docdb_server_needs_command" -f -a "verify" -d 'Reads every byte of every database of a directory and reports what is damaged. Exits with 1 where anything is'
 complete -c docdb-server -n "__fish_docdb_server_needs_command" -f -a "repair" -d 'Accepts that a database has lost transactions, so that it can be written again'
+complete -c docdb-server -n "__fish_docdb_server_needs_command" -f -a "token" -d 'Manages the tokens that clients on TCP need, whether or not a server runs on the directory'
 complete -c docdb-server -n "__fish_docdb_server_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c docdb-server -n "__fish_docdb_server_using_subcommand verify" -l wal-dir -d 'Directory of the logs [default: `wal` in the data directory]' -r -F
 complete -c docdb-server -n "__fish_docdb_server_using_subcommand verify" -l json -d 'Prints one JSON object instead of text'
@@ -48,6 +50,27 @@ complete -c docdb-server -n "__fish_docdb_server_using_subcommand repair" -l wal
 complete -c docdb-server -n "__fish_docdb_server_using_subcommand repair" -l db -d 'The database' -r
 complete -c docdb-server -n "__fish_docdb_server_using_subcommand repair" -l accept-loss -d 'The lost transactions, exactly as `verify` names them' -r
 complete -c docdb-server -n "__fish_docdb_server_using_subcommand repair" -s h -l help -d 'Print help'
-complete -c docdb-server -n "__fish_docdb_server_using_subcommand help; and not __fish_seen_subcommand_from verify repair help" -f -a "verify" -d 'Reads every byte of every database of a directory and reports what is damaged. Exits with 1 where anything is'
-complete -c docdb-server -n "__fish_docdb_server_using_subcommand help; and not __fish_seen_subcommand_from verify repair help" -f -a "repair" -d 'Accepts that a database has lost transactions, so that it can be written again'
-complete -c docdb-server -n "__fish_docdb_server_using_subcommand help; and not __fish_seen_subcommand_from verify repair help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand token; and not __fish_seen_subcommand_from create list revoke help" -s h -l help -d 'Print help'
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand token; and not __fish_seen_subcommand_from create list revoke help" -f -a "create" -d 'Creates a token and shows it, once'
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand token; and not __fish_seen_subcommand_from create list revoke help" -f -a "list" -d 'Lists all tokens, without what they are'
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand token; and not __fish_seen_subcommand_from create list revoke help" -f -a "revoke" -d 'Ends a token, also on connections that are open'
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand token; and not __fish_seen_subcommand_from create list revoke help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand token; and __fish_seen_subcommand_from create" -l role -d 'What it allows: read, write or admin' -r
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand token; and __fish_seen_subcommand_from create" -l database -d 'A database that it is for, whether it exists or not; may be given several times' -r
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand token; and __fish_seen_subcommand_from create" -l label -d 'Whom it is for, for people' -r
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand token; and __fish_seen_subcommand_from create" -l lifetime -d 'How long it is valid, as in 24h; without it, until it is revoked' -r
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand token; and __fish_seen_subcommand_from create" -l all-databases -d 'It is for all databases, those to come among them'
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand token; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand token; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand token; and __fish_seen_subcommand_from revoke" -s h -l help -d 'Print help'
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand token; and __fish_seen_subcommand_from help" -f -a "create" -d 'Creates a token and shows it, once'
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand token; and __fish_seen_subcommand_from help" -f -a "list" -d 'Lists all tokens, without what they are'
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand token; and __fish_seen_subcommand_from help" -f -a "revoke" -d 'Ends a token, also on connections that are open'
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand token; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand help; and not __fish_seen_subcommand_from verify repair token help" -f -a "verify" -d 'Reads every byte of every database of a directory and reports what is damaged. Exits with 1 where anything is'
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand help; and not __fish_seen_subcommand_from verify repair token help" -f -a "repair" -d 'Accepts that a database has lost transactions, so that it can be written again'
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand help; and not __fish_seen_subcommand_from verify repair token help" -f -a "token" -d 'Manages the tokens that clients on TCP need, whether or not a server runs on the directory'
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand help; and not __fish_seen_subcommand_from verify repair token help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand help; and __fish_seen_subcommand_from token" -f -a "create" -d 'Creates a token and shows it, once'
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand help; and __fish_seen_subcommand_from token" -f -a "list" -d 'Lists all tokens, without what they are'
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand help; and __fish_seen_subcommand_from token" -f -a "revoke" -d 'Ends a token, also on connections that are open'

@@ -5,6 +5,7 @@ use docdb_service::LostTransactions;
 use docdb_types::DatabaseName;
 
 use crate::config::Given;
+use crate::token::TokenCommand;
 
 /// Serves many small JSON document databases over a Unix socket.
 ///
@@ -31,6 +32,10 @@ pub(crate) struct Flags {
     /// Unix socket to listen on; only its owner may connect [default: /tmp/docdb.sock].
     #[arg(long, value_name = "PATH")]
     socket: Option<String>,
+
+    /// Address to listen on TCP too, for clients with a token [default: none].
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
 
     /// Address to answer /healthz, /readyz and /metrics at [default: none].
     #[arg(long, value_name = "ADDR")]
@@ -68,7 +73,7 @@ pub(crate) struct Flags {
     pub(crate) example_config: bool,
 }
 
-/// What is done to a directory that no server has open, instead of serving it.
+/// What is done to a directory instead of serving it.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Work {
     /// Reads every byte of every database of a directory and reports what is damaged. Exits with 1
@@ -99,6 +104,9 @@ pub(crate) enum Work {
         #[arg(long, value_name = "FROM..TO")]
         accept_loss: LostTransactions,
     },
+    /// Manages the tokens that clients on TCP need, whether or not a server runs on the directory.
+    #[command(subcommand)]
+    Token(TokenCommand),
 }
 
 impl Flags {
@@ -108,6 +116,7 @@ impl Flags {
             ("data-dir", &self.data_dir),
             ("wal-dir", &self.wal_dir),
             ("socket", &self.socket),
+            ("listen", &self.listen),
             ("http", &self.http),
             ("fsync", &self.fsync),
             ("fsync-interval", &self.fsync_interval),

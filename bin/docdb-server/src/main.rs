@@ -10,6 +10,7 @@ mod packaged;
 mod reload;
 mod run;
 mod signals;
+mod token;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -41,13 +42,10 @@ fn main() -> ExitCode {
     if flags.check_config {
         return say("the configuration is right\n");
     }
-    match run::run(configured, given) {
-        Ok(code) => code,
-        Err(error) => {
-            complain(&format!("{error:#}"));
-            ExitCode::FAILURE
-        }
-    }
+    run::run(configured, given).unwrap_or_else(|error| {
+        complain(&format!("{error:#}"));
+        ExitCode::FAILURE
+    })
 }
 
 /// Answers what was asked for instead of a server.

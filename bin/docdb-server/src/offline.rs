@@ -1,4 +1,4 @@
-//! Work on a directory that no server has open: what the command line says, and what is printed.
+//! Work on a directory instead of serving it: what the command line says, and what is printed.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -27,6 +27,7 @@ pub(crate) fn perform(work: &Work) -> ExitCode {
             db,
             accept_loss,
         } => repaired(&options(directory, wal_dir.as_ref()), db, *accept_loss),
+        Work::Token(command) => crate::token::run(command).map(|text| (text, false)),
     };
     match done {
         Ok((text, is_damaged)) => {

@@ -77,6 +77,7 @@ fn announce(configured: &Configured, service: &RunningService) {
         pid = std::process::id(),
         config = %config.display(),
         %socket,
+        tcp = service.tcp_address().map(tracing::field::display),
         http = service.http_address().map(tracing::field::display),
         data_dir = %engine.data_directory.display(),
         wal_dir = %engine.wal_directory.display(),

@@ -60,7 +60,7 @@ pub use database::{
     CollectionInfo, Condition, DatabaseStatistics, LogicalDb, MaintenanceRun, MaintenanceWork,
     Page, ScanLimit, Scanned, Snapshot, Submitted,
 };
-pub use docdb_vfs::Host;
+pub use docdb_vfs::{Host, read_whole, write_whole};
 pub use docdb_wal::Histogram;
 pub use options::{DatabaseOptions, EngineOptions, Housekeeping, InvalidOption};
 pub use pool::{

@@ -2,7 +2,7 @@ use docdb_scheduler::StartError as SchedulerError;
 use docdb_types::Error;
 
 use crate::http::HttpError;
-use crate::listener::SocketError;
+use crate::listener::{SocketError, TcpError};
 
 /// Why a service does not start. Nothing of it runs then, and nothing is left behind.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +14,9 @@ pub enum StartError {
     /// The socket cannot be listened at.
     #[error(transparent)]
     Socket(#[from] SocketError),
+    /// Nobody can be listened to on TCP.
+    #[error(transparent)]
+    Tcp(#[from] TcpError),
     /// Nothing can be told over HTTP.
     #[error(transparent)]
     Http(#[from] HttpError),

@@ -46,6 +46,7 @@
 //!   taken, cursors, transactions, the time for each.
 //! - Only a socket that no server answers at is ever removed from the socket's path.
 
+mod access;
 mod counters;
 mod cursor;
 mod dispatch;
@@ -63,6 +64,7 @@ mod shared;
 mod shutdown;
 mod transactions;
 
+pub use access::{Role, Scope, Secret, TokenError, TokenInfo, TokenRequest, Tokens, UnknownRole};
 pub use docdb_engine::{
     DirectoryReport, EngineOptions, Finding, Host, LostTransactions, VerifiedDatabase, repair,
     verify,
@@ -70,8 +72,8 @@ pub use docdb_engine::{
 pub use docdb_scheduler::SchedulerOptions;
 pub use error::StartError;
 pub use http::HttpError;
-pub use listener::SocketError;
-pub use options::{Deadlines, DrainDeadlines, HttpOptions, ServiceOptions};
+pub use listener::{SocketError, TcpError};
+pub use options::{Deadlines, DrainDeadlines, HttpOptions, ServiceOptions, TcpOptions};
 pub use runtime::{default_threads, runtime};
 pub use server::{RunningService, Service};
 pub use shutdown::{CloseFailure, ShutdownReport};

@@ -38,10 +38,22 @@ pub struct ServiceOptions {
     pub deadlines: Deadlines,
     /// How long a stop may take.
     pub drain: DrainDeadlines,
+    /// Who is served on TCP.
+    pub tcp: TcpOptions,
     /// What is told over HTTP.
     pub http: HttpOptions,
     /// From how long on a request is logged and counted as slow; zero: none is.
     pub slow_request: Duration,
+}
+
+/// Who is served on TCP: whoever has a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TcpOptions {
+    /// Where to listen, on loopback; `None`: nowhere.
+    pub address: Option<SocketAddr>,
+    /// Connections of one address at a time, 1 and up; one more is answered with an error and
+    /// closed.
+    pub max_connections_per_address: usize,
 }
 
 /// What is told over HTTP: whether the service lives and serves, and its figures. Whoever reaches
@@ -58,6 +70,8 @@ pub struct HttpOptions {
 /// Limits on how long a client may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadlines {
+    /// On TCP, until a client has said who it is.
+    pub hello: Duration,
     /// From the first byte of a frame to its last.
     pub frame: Duration,
     /// How long a client may leave answers lying without taking a byte of them.
@@ -95,8 +109,18 @@ impl Default for ServiceOptions {
             max_transactions: 64,
             deadlines: Deadlines::default(),
             drain: DrainDeadlines::default(),
+            tcp: TcpOptions::default(),
             http: HttpOptions::default(),
             slow_request: Duration::from_secs(1),
+        }
+    }
+}
+
+impl Default for TcpOptions {
+    fn default() -> Self {
+        Self {
+            address: None,
+            max_connections_per_address: 256,
         }
     }
 }
@@ -113,6 +137,7 @@ impl Default for HttpOptions {
 impl Default for Deadlines {
     fn default() -> Self {
         Self {
+            hello: Duration::from_secs(10),
             frame: Duration::from_secs(30),
             write: Duration::from_secs(30),
             idle: None,

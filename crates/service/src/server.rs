@@ -11,10 +11,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
+use crate::access::Guard;
 use crate::counters::Counters;
 use crate::error::StartError;
 use crate::http::{HttpListener, Watched};
-use crate::listener::{SocketFile, accept, serve};
+use crate::listener::{Peers, SocketFile, accept, accept_tcp, listen, serve};
 use crate::metrics::{self, Outcomes, unix_ms};
 use crate::options::ServiceOptions;
 use crate::shared::Shared;
@@ -32,6 +33,7 @@ pub struct RunningService {
     shared: Arc<Shared>,
     /// Answers until the service is dropped or has stopped.
     http: Option<HttpListener>,
+    tcp_address: Option<SocketAddr>,
 }
 
 impl Service {
@@ -46,6 +48,10 @@ impl Service {
             ("max_frame_bytes", options.max_frame_bytes.unwrap_or(1)),
             ("max_requests_in_flight", options.max_requests_in_flight),
             ("max_cursors", options.max_cursors),
+            (
+                "tcp.max_connections_per_address",
+                options.tcp.max_connections_per_address,
+            ),
             ("max_transactions", options.max_transactions),
         ];
         if let Some((option, _)) = nonzero.into_iter().find(|(_, value)| *value == 0) {
@@ -59,6 +65,10 @@ impl Service {
         if let Some(path) = &options.socket_path {
             SocketFile::check(path).await?;
         }
+        let tcp = match options.tcp.address {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
         // ORDER: before anything is opened, so that it answers while the service starts.
         let watched = Arc::new(Watched::default());
         let http = match options.http.address {
@@ -79,6 +89,8 @@ impl Service {
             phase: watch::Sender::new(Phase::Serving),
             tasks: TaskTracker::new(),
             outcomes: Outcomes::default(),
+            guard: Guard::of(&options.engine.data_directory),
+            peers: Peers::default(),
             started: Instant::now(),
             started_unix_ms: unix_ms(),
             options,
@@ -90,7 +102,17 @@ impl Service {
                 .tasks
                 .spawn(accept(Arc::clone(&shared), listener, file));
         }
-        Ok(RunningService { shared, http })
+        let tcp_address = tcp.as_ref().and_then(|listener| listener.local_addr().ok());
+        if let Some(listener) = tcp {
+            shared
+                .tasks
+                .spawn(accept_tcp(Arc::clone(&shared), listener));
+        }
+        Ok(RunningService {
+            shared,
+            http,
+            tcp_address,
+        })
     }
 }
 
@@ -116,6 +138,12 @@ impl RunningService {
     #[must_use]
     pub fn socket_path(&self) -> Option<&Path> {
         self.shared.options.socket_path.as_deref()
+    }
+
+    /// Where it listens on TCP.
+    #[must_use]
+    pub const fn tcp_address(&self) -> Option<SocketAddr> {
+        self.tcp_address
     }
 
     /// Where it answers over HTTP.

@@ -7,8 +7,10 @@ use docdb_scheduler::Scheduler;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
+use crate::access::Guard;
 use crate::counters::Counters;
 use crate::job::Job;
+use crate::listener::Peers;
 use crate::metrics::Outcomes;
 use crate::options::ServiceOptions;
 use crate::shutdown::Phase;
@@ -22,6 +24,8 @@ pub(crate) struct Shared {
     pub(crate) codec: ServerCodec,
     pub(crate) counters: Counters,
     pub(crate) outcomes: Outcomes,
+    pub(crate) guard: Guard,
+    pub(crate) peers: Peers,
     pub(crate) phase: watch::Sender<Phase>,
     /// The sessions, and the commits that go on beside them.
     pub(crate) tasks: TaskTracker,

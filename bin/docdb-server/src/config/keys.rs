@@ -189,14 +189,37 @@ pub(crate) static KEYS: &[Key] = &[
     ),
     key(
         "ipc.enable_tcp",
-        "Whether to listen on TCP too.",
+        "Whether to listen on TCP too, for clients with a token (docdb-server token create).",
         Field::Switch(|s| &mut s.tcp.is_enabled),
-    )
-    .only(&["false"]),
+    ),
     key(
         "ipc.tcp_addr",
         "Where to listen on TCP.",
         Field::Address(|s| &mut s.tcp.address),
+    ),
+    key(
+        "ipc.listen",
+        "Where to listen on TCP, as enable_tcp and tcp_addr say in two; null: as those say.",
+        Field::OptionalAddress(|s| &mut s.tcp.listen),
+    )
+    .flag("listen"),
+    key(
+        "ipc.max_connections_per_address",
+        "TCP connections of one address at a time; one more is answered QueueFull and closed.",
+        Field::Count(
+            |s| &mut s.service.tcp.max_connections_per_address,
+            CONNECTIONS,
+        ),
+    ),
+    key(
+        "ipc.hello_timeout",
+        "How long a TCP client may take to say who it is.",
+        Field::Time {
+            place: |s| &mut s.service.deadlines.hello,
+            range: MILLISECOND..=DAY,
+            bare: Bare::Refused,
+            zero: None,
+        },
     ),
     key(
         "ipc.max_connections",

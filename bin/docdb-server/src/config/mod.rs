@@ -28,3 +28,4 @@ pub(crate) use layers::{Configured, Given, load};
 pub(crate) use printed::printed;
 pub(crate) use problem::Problem;
 pub(crate) use settings::{LogFormat, LogLevel, LogSettings, Settings};
+pub(crate) use span::parse as parse_span;

@@ -10,7 +10,33 @@ struct Rule {
     holds: fn(&super::Settings) -> bool,
 }
 
+/// Where TCP may be listened to.
+const LOOPBACK: &str =
+    "a loopback address: tokens and documents would cross the network in the clear";
+
 static RULES: &[Rule] = &[
+    Rule {
+        path: "ipc.tcp_addr",
+        allowed: LOOPBACK,
+        holds: |s| !s.tcp.is_enabled || s.tcp.address.ip().is_loopback(),
+    },
+    Rule {
+        path: "ipc.listen",
+        allowed: LOOPBACK,
+        holds: |s| {
+            s.tcp
+                .listen
+                .is_none_or(|address| address.ip().is_loopback())
+        },
+    },
+    Rule {
+        path: "http.addr",
+        allowed: "another address than the one that TCP clients connect to",
+        holds: |s| {
+            let http = s.service.http.address.filter(|address| address.port() > 0);
+            http.is_none() || http != s.tcp_address()
+        },
+    },
     Rule {
         path: "memory.per_db_limit_mb",
         allowed: "at most memory.global_capacity_mb",

@@ -26,6 +26,8 @@ pub(crate) struct Settings {
 pub(crate) struct TcpSettings {
     pub(crate) is_enabled: bool,
     pub(crate) address: SocketAddr,
+    /// Set by the flag: both of the above in one.
+    pub(crate) listen: Option<SocketAddr>,
 }
 
 #[derive(Debug, Clone)]
@@ -69,6 +71,7 @@ impl Default for Settings {
             tcp: TcpSettings {
                 is_enabled: false,
                 address: SocketAddr::from((Ipv4Addr::LOCALHOST, 7717)),
+                listen: None,
             },
             log: LogSettings {
                 level: LogLevel::Info,
@@ -87,6 +90,12 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Where to listen on TCP.
+    pub(crate) fn tcp_address(&self) -> Option<SocketAddr> {
+        let configured = self.tcp.is_enabled.then_some(self.tcp.address);
+        self.tcp.listen.or(configured)
+    }
+
     /// Where the logs are.
     pub(crate) fn wal_directory(&self) -> PathBuf {
         let in_data = || self.service.engine.data_directory.join("wal");
@@ -104,6 +113,7 @@ impl Settings {
     pub(crate) fn service_options(&self) -> ServiceOptions {
         let mut options = self.service.clone();
         options.engine.wal_directory = self.wal_directory();
+        options.tcp.address = self.tcp_address();
         options.deadlines.idle = (!self.connection_idle.is_zero()).then_some(self.connection_idle);
         options
     }

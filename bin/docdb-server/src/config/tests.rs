@@ -290,6 +290,18 @@ fn every_key_is_effective() {
         ("ipc.idle_timeout", "3s", |o| {
             o.deadlines.idle == Some(Duration::from_secs(3))
         }),
+        ("ipc.listen", "127.0.0.1:9", |o| {
+            o.tcp.address.is_some_and(|address| address.port() == 9)
+        }),
+        ("ipc.enable_tcp", "true", |o| {
+            o.tcp.address.is_some_and(|address| address.port() == 7717)
+        }),
+        ("ipc.max_connections_per_address", "3", |o| {
+            o.tcp.max_connections_per_address == 3
+        }),
+        ("ipc.hello_timeout", "3s", |o| {
+            o.deadlines.hello == Duration::from_secs(3)
+        }),
         ("http.addr", "127.0.0.1:9", |o| {
             o.http.address.is_some_and(|address| address.port() == 9)
         }),
@@ -318,7 +330,6 @@ fn every_key_is_effective() {
     let followed: Vec<_> = table.iter().map(|(path, ..)| *path).collect();
     let own = [
         "wal.checkpoint.max_checkpoints",
-        "ipc.enable_tcp",
         "ipc.tcp_addr",
         "healing.",
         "log.level",
@@ -584,6 +595,15 @@ fn values_that_do_not_go_together_are_refused() {
             "memory.per_db_limit_mb",
         ),
         ("ipc: { max_frame_mb: 1 }\n", "limits.document_mb"),
+        (
+            "ipc: { enable_tcp: true, tcp_addr: 0.0.0.0:7717 }\n",
+            "ipc.tcp_addr",
+        ),
+        ("ipc: { listen: 192.0.2.1:1 }\n", "ipc.listen"),
+        (
+            "ipc: { enable_tcp: true }\nhttp: { addr: 127.0.0.1:7717 }\n",
+            "http.addr",
+        ),
         (
             "sched: { worker_count: 9, max_workers: 8 }\n",
             "sched.worker_count",

@@ -12,3 +12,4 @@ mod configuration;
 mod offline;
 mod process;
 mod service_manager;
+mod tokens;

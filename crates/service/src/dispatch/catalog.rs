@@ -9,6 +9,7 @@ use docdb_types::{DatabaseId, DatabaseName, Effect};
 use super::awaited::Answer;
 use super::statistics;
 use super::tally::micros;
+use crate::access::Identity;
 use crate::metrics;
 use crate::shared::Shared;
 
@@ -23,7 +24,7 @@ pub(crate) enum CatalogTask {
     Drop {
         name: DatabaseName,
     },
-    List,
+    List(Identity),
     Statistics,
     Metrics,
     Checkpoint {
@@ -64,7 +65,7 @@ impl CatalogTask {
         match self {
             Self::Open { name, create } => open(shared, &name, create).into(),
             Self::Drop { name } => drop_database(shared, &name),
-            Self::List => list(shared).into(),
+            Self::List(identity) => list(shared, &identity).into(),
             Self::Statistics => Ok(statistics::of_server(shared)).into(),
             Self::Metrics => Ok(Reply::Metrics(metrics::text(shared))).into(),
             Self::Checkpoint { database } => checkpoint(shared, database).into(),
@@ -109,9 +110,11 @@ fn drop_database(shared: &Shared, name: &DatabaseName) -> Settled {
     }
 }
 
-fn list(shared: &Shared) -> Answer {
+fn list(shared: &Shared, identity: &Identity) -> Answer {
     let open = shared.engine.open_handles();
-    let listed = shared.engine.list_databases().into_iter().map(|info| {
+    let all = shared.engine.list_databases().into_iter();
+    let seen = all.filter(|info| identity.sees(&info.name));
+    let listed = seen.map(|info| {
         let figures = open.iter().find(|database| database.id() == info.id);
         let figures = figures.map(|database| database.statistics());
         DatabaseInfo {

@@ -5,10 +5,11 @@ use bytes::BytesMut;
 use docdb_ipc::Response;
 use docdb_types::{Code, Error};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixListener;
 use tokio_util::codec::Encoder;
 
-use super::SocketFile;
+use super::{PeerPlace, SocketFile};
+use crate::access::Identity;
 use crate::session::Session;
 use crate::shared::Shared;
 use crate::shutdown::Phase;
@@ -27,8 +28,18 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: UnixListener, file: So
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) if has_room(&shared) => serve(&shared, stream),
-            Ok((stream, _)) => refuse(&shared, &stream),
+            Ok((stream, _)) if has_room(&shared) => {
+                let peer = stream.peer_cred().ok();
+                tracing::debug!(
+                    uid = peer.map(|peer| peer.uid()),
+                    pid = peer.and_then(|peer| peer.pid()),
+                    "a connection of the Unix socket"
+                );
+                serve(&shared, stream);
+            }
+            Ok((stream, _)) => refuse(&shared, Full::Server, |frame| {
+                drop(stream.try_write(frame));
+            }),
             Err(error) => {
                 tracing::warn!(%error, "a connection cannot be accepted");
                 tokio::time::sleep(REFUSED_PAUSE).await;
@@ -40,35 +51,62 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: UnixListener, file: So
     drop(listener);
 }
 
-/// Serves a connection beside all others.
+/// Serves a connection of the owner beside all others.
 pub(crate) fn serve<S>(shared: &Arc<Shared>, stream: S)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    serve_as(shared, stream, Identity::Owner, None);
+}
+
+/// Serves a connection beside all others. Its place among those of its address is kept for as long.
+pub(crate) fn serve_as<S>(
+    shared: &Arc<Shared>,
+    stream: S,
+    identity: Identity,
+    place: Option<PeerPlace>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let open = Open::new(shared);
-    let session = Session::new(stream, Arc::clone(shared));
+    let session = Session::new(stream, Arc::clone(shared), identity);
     shared.tasks.spawn(async move {
         session.run().await;
-        drop(open);
+        drop((open, place));
     });
 }
 
-fn has_room(shared: &Shared) -> bool {
+/// What has no room for a further connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Full {
+    Server,
+    Address,
+}
+
+pub(crate) fn has_room(shared: &Shared) -> bool {
     shared.counters.connections.get() < shared.options.max_connections as u64
 }
 
 /// Tells a client why it is not served. One that does not take it at once is not waited for.
-fn refuse(shared: &Shared, stream: &UnixStream) {
+pub(crate) fn refuse(shared: &Shared, full: Full, send: impl FnOnce(&[u8])) {
     shared.counters.connections_refused.add(1);
-    let most = shared.options.max_connections;
-    let reason = format!("{most} connections are open, which is all that are allowed");
+    let reason = match full {
+        Full::Server => {
+            let most = shared.options.max_connections;
+            format!("{most} connections are open, which is all that are allowed")
+        }
+        Full::Address => {
+            let most = shared.options.tcp.max_connections_per_address;
+            format!("the address has {most} connections open, which is all that it may")
+        }
+    };
     let response = Response {
         id: None,
         result: Err(Error::new(Code::QueueFull, reason)),
     };
     let mut frame = BytesMut::new();
     if shared.codec.clone().encode(response, &mut frame).is_ok() {
-        let _ = stream.try_write(&frame);
+        send(&frame);
     }
 }
 

@@ -18,6 +18,7 @@ use super::event::{Event, Source, Tag};
 use super::intake::{Channel, Waiting};
 use super::order::Order;
 use super::timing::{Overdue, Owed, Timing};
+use crate::access::Identity;
 use crate::cursor::Cursors;
 use crate::dispatch::{Answer, Awaited};
 use crate::lead::Leading;
@@ -38,6 +39,8 @@ const KEPT_BUFFER_BYTES: usize = 256 * 1024;
 /// One connection and everything that it has under way.
 pub(crate) struct Session<S> {
     pub(super) stream: S,
+    /// Who asks.
+    pub(super) identity: Identity,
     pub(super) shared: Arc<Shared>,
     pub(super) codec: ServerCodec,
     pub(super) input: BytesMut,
@@ -81,7 +84,7 @@ enum Reading {
 struct Broken;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
-    pub(crate) fn new(stream: S, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(stream: S, shared: Arc<Shared>, identity: Identity) -> Self {
         let options = &shared.options;
         let phases = shared.phase.subscribe();
         let phase = *phases.borrow();
@@ -89,6 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         signals.push(Source::next_phase(phases));
         let mut session = Self {
             stream,
+            identity,
             codec: shared.codec.clone(),
             input: BytesMut::new(),
             output: BytesMut::new(),
@@ -247,6 +251,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let owed = Owed {
             frame: !self.input.is_empty() && self.has_room(),
             write: !self.output.is_empty(),
+            hello: matches!(self.identity, Identity::Anonymous),
             idle: self.in_flight.is_empty() && self.input.is_empty() && self.output.is_empty(),
         };
         let deadlines = &self.shared.options.deadlines;
@@ -318,6 +323,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     None,
                     Err(Error::new(Code::Timeout, "half a frame, and no more")),
                 );
+                self.stop_reading();
+            }
+            Some(Overdue::Hello) => {
+                let reason = "no hello with a token in time";
+                self.respond(None, Err(Error::new(Code::Timeout, reason)));
                 self.stop_reading();
             }
             Some(Overdue::Idle) => self.stop_reading(),

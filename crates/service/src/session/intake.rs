@@ -10,6 +10,7 @@ use tokio_util::codec::Decoder;
 use super::connection::Session;
 use super::event::{Source, Tag};
 use super::order::{Access, Begin, Scope};
+use crate::access::{Identity, authorize};
 use crate::dispatch::{Awaited, Begun, CatalogTask, Question, Task, Within};
 use crate::job::{Job, refused, stopping};
 use crate::lead::Leading;
@@ -63,7 +64,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     fn arrive(&mut self, request: Request) {
-        let Request { id, command } = request;
+        let Request { id, mut command } = request;
         if self.phase > crate::shutdown::Phase::Serving {
             return self.respond(Some(id), Err(stopping()));
         }
@@ -73,11 +74,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
         let pending = Pending::of(&command, &self.shared);
         self.in_flight.insert(id, pending);
+        if let Err(refused) = self.authorize(&mut command) {
+            return self.conclude(id, Err(refused));
+        }
         let (scope, work) = match command {
-            Command::Hello(hello) => {
-                let answer = self.hello(&hello);
-                return self.answer_at_once(id, answer);
-            }
+            Command::Hello(hello) => return self.hello(id, &hello),
             Command::Ping => return self.answer_at_once(id, Reply::Pong),
             Command::CloseCursor { cursor } => {
                 self.cursors.close(cursor);
@@ -150,7 +151,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Command::DropDatabase { name } => {
                 (Scope::Connection, Work::Catalog(CatalogTask::Drop { name }))
             }
-            Command::ListDatabases => (Scope::Connection, Work::Catalog(CatalogTask::List)),
+            Command::ListDatabases => {
+                let task = CatalogTask::List(self.identity.clone());
+                (Scope::Connection, Work::Catalog(task))
+            }
             Command::Statistics { database: None } => {
                 (Scope::Connection, Work::Catalog(CatalogTask::Statistics))
             }
@@ -264,7 +268,42 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    fn hello(&self, hello: &Hello) -> Reply {
+    /// Decides about a command. A token that was revoked or has expired meanwhile makes nobody of
+    /// whoever holds it.
+    fn authorize(&mut self, command: &mut Command) -> Result<(), Error> {
+        if let Identity::Bearer(grant) = &self.identity
+            && !self.shared.guard.still_grants(grant)
+        {
+            self.identity = Identity::Anonymous;
+            self.opened.clear();
+        }
+        authorize(&self.identity, command)
+    }
+
+    /// Takes a client for whom its token says it is. One with a wrong token is not listened to any
+    /// longer.
+    fn hello(&mut self, id: RequestId, hello: &Hello) {
+        if !hello.token.is_empty() {
+            match self.shared.guard.admit(&hello.token) {
+                Some(grant) => self.identity = Identity::Bearer(grant),
+                None => {
+                    let reason = "the token is unknown, revoked or expired";
+                    let refused = Error::new(Code::Unauthenticated, reason);
+                    self.conclude(id, Err(refused));
+                    return self.stop_reading();
+                }
+            }
+        }
+        if matches!(self.identity, Identity::Anonymous) {
+            let reason = "the hello carries no token";
+            self.conclude(id, Err(Error::new(Code::Unauthenticated, reason)));
+            return self.stop_reading();
+        }
+        let answer = self.greeting(hello);
+        self.answer_at_once(id, answer);
+    }
+
+    fn greeting(&self, hello: &Hello) -> Reply {
         tracing::debug!(
             client = hello.client_name,
             protocol = hello.protocol_version,

@@ -6,6 +6,7 @@ use crate::options::Deadlines;
 /// so that a client that keeps up costs none.
 #[derive(Debug, Default)]
 pub(crate) struct Timing {
+    hello_since: Option<Instant>,
     frame_since: Option<Instant>,
     write_since: Option<Instant>,
     idle_since: Option<Instant>,
@@ -16,6 +17,8 @@ pub(crate) struct Timing {
 /// What a session is waiting for from its client.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Owed {
+    /// To say who it is.
+    pub(crate) hello: bool,
     /// The rest of a frame.
     pub(crate) frame: bool,
     /// That it takes the answers that are there.
@@ -27,6 +30,7 @@ pub(crate) struct Owed {
 /// What a client has taken too long for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Overdue {
+    Hello,
     Frame,
     Write,
     Idle,
@@ -51,8 +55,9 @@ impl Timing {
         deadlines: &Deadlines,
         cursor_expiry: Option<Instant>,
     ) -> Option<Instant> {
-        let waits_for_client = owed.frame || owed.write || owed.idle;
+        let waits_for_client = owed.hello || owed.frame || owed.write || owed.idle;
         let now = waits_for_client.then(Instant::now);
+        note(&mut self.hello_since, now.filter(|_| owed.hello));
         note(&mut self.frame_since, now.filter(|_| owed.frame));
         note(&mut self.write_since, now.filter(|_| owed.write));
         note(&mut self.idle_since, now.filter(|_| owed.idle));
@@ -79,6 +84,7 @@ impl Timing {
 
     fn deadlines(&self, deadlines: &Deadlines) -> impl Iterator<Item = (Instant, Overdue)> {
         let all = [
+            (self.hello_since, Some(deadlines.hello), Overdue::Hello),
             (self.write_since, Some(deadlines.write), Overdue::Write),
             (self.frame_since, Some(deadlines.frame), Overdue::Frame),
             (self.idle_since, deadlines.idle, Overdue::Idle),
@@ -104,6 +110,7 @@ mod tests {
     use super::*;
 
     const FRAME: Owed = Owed {
+        hello: false,
         frame: true,
         write: false,
         idle: false,

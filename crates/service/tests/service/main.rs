@@ -21,4 +21,6 @@ mod refusals;
 mod scan;
 mod socket;
 mod statistics;
+mod tcp;
+mod tokens;
 mod transactions;
