@@ -4,7 +4,9 @@
 
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
-use docdb_client::{Client, ClientOptions, CreateMode, Database, Endpoint, Transaction};
+use docdb_client::{
+    Client, ClientOptions, CreateMode, Database, Endpoint, RetryPolicy, Transaction,
+};
 use docdb_types::{CollectionName, Document, DocumentId, Error, Isolation, Limits, Version};
 
 const ACCOUNTS: CollectionName = CollectionName::DEFAULT;
@@ -44,7 +46,15 @@ async fn main() -> Result<(), Error> {
     let socket = std::env::args()
         .nth(1)
         .unwrap_or_else(|| "/tmp/docdb.sock".to_owned());
-    let client = Client::connect(&Endpoint::Unix(socket.into()), ClientOptions::default()).await?;
+    // Of those that want the same two documents one is first each time.
+    let options = ClientOptions {
+        retry: RetryPolicy {
+            tries: 30,
+            ..RetryPolicy::default()
+        },
+        ..ClientOptions::default()
+    };
+    let client = Client::connect(&Endpoint::Unix(socket.into()), options).await?;
     let bank = client.open("bank", CreateMode::IfMissing).await?;
     let left = bank.create(&ACCOUNTS, None, account(100)?).await?.id;
     let right = bank.create(&ACCOUNTS, None, account(0)?).await?.id;
