@@ -291,6 +291,39 @@ pub(crate) static KEYS: &[Key] = &[
         ),
     ),
     key(
+        "transactions.max_age",
+        "How long a snapshot or a transaction may be kept; it is ended then.",
+        Field::Time {
+            place: |s| &mut s.service.engine.transactions.max_age,
+            range: MILLISECOND..=DAY,
+            bare: Bare::Refused,
+            zero: None,
+        },
+    ),
+    key(
+        "transactions.max_operations",
+        "Most operations and pages of one transaction.",
+        Field::Count(
+            |s| &mut s.service.engine.transactions.operations,
+            1..=1_000_000,
+        ),
+    ),
+    key(
+        "transactions.max_mb",
+        "Most that one transaction may write.",
+        Field::Size(|s| &mut s.service.engine.transactions.bytes, KIB..=64 * MIB),
+    ),
+    key(
+        "transactions.max_open_per_db",
+        "Open transactions of a database; one more is answered TooManyTxns.",
+        Field::Count(|s| &mut s.service.engine.transactions.open, 1..=1_000_000),
+    ),
+    key(
+        "transactions.max_open_per_connection",
+        "Open transactions of a connection; one more is answered TooManyTxns.",
+        Field::Count(|s| &mut s.service.max_transactions, 1..=1_000_000),
+    ),
+    key(
         "http.addr",
         "Where to answer /healthz, /readyz and /metrics over HTTP, to whoever asks; null: nowhere.",
         Field::OptionalAddress(|s| &mut s.service.http.address),

@@ -315,6 +315,21 @@ fn every_key_is_effective() {
         ("limits.document_depth", "3", |o| {
             o.engine.limits.document_depth == 3
         }),
+        ("transactions.max_age", "3s", |o| {
+            o.engine.transactions.max_age == Duration::from_secs(3)
+        }),
+        ("transactions.max_operations", "3", |o| {
+            o.engine.transactions.operations == 3
+        }),
+        ("transactions.max_mb", "3", |o| {
+            o.engine.transactions.bytes == 3 << 20
+        }),
+        ("transactions.max_open_per_db", "3", |o| {
+            o.engine.transactions.open == 3
+        }),
+        ("transactions.max_open_per_connection", "3", |o| {
+            o.max_transactions == 3
+        }),
         ("db.disk_reserve_mb", "3", |o| {
             o.engine.reserve_bytes == 3 << 20
         }),
