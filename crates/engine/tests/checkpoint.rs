@@ -40,3 +40,41 @@ fn a_document_deleted_behind_a_half_made_checkpoint_stays_deleted() {
     let engine = open_on(&disk);
     assert_eq!(get(&existing(&engine, "shop"), 4), None);
 }
+
+#[test]
+fn opening_again_and_again_leaves_files_and_figures_as_they_are() {
+    let disk = SimVfs::new(2);
+    let engine = open_on(&disk);
+    let database = create(&engine, "shop");
+    for number in 1..=10 {
+        put(&database, number, r#"{"some":"text"}"#).unwrap();
+    }
+    drop(database);
+    engine.close().unwrap();
+    drop(engine);
+    let figures = || {
+        let engine = open_on(&disk);
+        let database = existing(&engine, "shop");
+        let statistics = database.statistics();
+        drop(database);
+        engine.close().unwrap();
+        let bytes: usize = disk
+            .paths()
+            .iter()
+            .filter_map(|path| disk.bytes(path))
+            .map(|bytes| bytes.len())
+            .sum();
+        (
+            statistics.documents,
+            statistics.memory_bytes,
+            statistics.data_files,
+            statistics.live_bytes,
+            bytes,
+        )
+    };
+    let first = figures();
+    assert_eq!(first.0, 10);
+    for _ in 0..10 {
+        assert_eq!(figures(), first);
+    }
+}
