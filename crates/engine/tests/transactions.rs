@@ -651,6 +651,14 @@ fn what_transactions_hold_counts_against_the_memory_of_the_database() {
     assert!(transactions.len() > 5, "{}", transactions.len());
     drop(transactions);
     assert!(bench.database.memory_bytes() < 100_000);
+    // What was read has to be known until the commit.
+    let mut reader = bench.begin(Isolation::Serializable);
+    for number in 1..=1000 {
+        assert_eq!(see(&mut reader, number), None);
+    }
+    assert!(bench.database.statistics().transactions.bytes >= 16_000);
+    drop(reader);
+    assert_eq!(bench.database.statistics().transactions.bytes, 0);
 }
 
 #[test]

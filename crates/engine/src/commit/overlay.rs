@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 use docdb_types::{CollectionId, DocumentId, Version};
@@ -10,7 +10,7 @@ pub(crate) type Key = (CollectionId, DocumentId);
 /// which its later operations see its earlier ones, before any of them is durable.
 #[derive(Debug, Default)]
 pub(crate) struct Overlay {
-    documents: HashMap<Key, Staged>,
+    documents: BTreeMap<Key, Staged>,
     /// What stood in the overlay before each change of the running transaction, newest last.
     undo: Vec<(Key, Option<Staged>)>,
     /// Documents that the index has no entry for yet.
@@ -42,11 +42,9 @@ impl Overlay {
         from: DocumentId,
         to: DocumentId,
     ) -> Option<(Key, Version)> {
-        self.documents
-            .iter()
-            .filter(|(key, _)| key.0 == collection && (from..=to).contains(&key.1))
-            .min_by_key(|(key, _)| key.1)
-            .map(|(key, staged)| (*key, staged.version))
+        let range = (from <= to).then_some((collection, from)..=(collection, to))?;
+        let (key, staged) = self.documents.range(range).next()?;
+        Some((*key, staged.version))
     }
 
     /// The largest document id that the batch has used in a collection; 0 before the first.

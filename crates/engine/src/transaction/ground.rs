@@ -57,13 +57,20 @@ impl Workspace {
     pub(crate) fn note_document(&mut self, key: Key) {
         if self.isolation == Isolation::Serializable {
             self.reads.add_document(key);
+            self.hold();
         }
     }
 
     pub(crate) fn note_range(&mut self, id: CollectionId, from: DocumentId, to: DocumentId) {
         if self.isolation == Isolation::Serializable {
             self.reads.add_range(id, from, to);
+            self.hold();
         }
+    }
+
+    /// Notes what it holds in memory.
+    fn hold(&mut self) {
+        self.place.hold(self.reads.bytes() + self.writes.bytes());
     }
 
     /// What the snapshot has under a key.
@@ -130,7 +137,7 @@ impl Ground for TransactionGround<'_> {
         workspace.database.check_growth(growth)?;
         let was_live = workspace.stored_version(self.held, key).is_some();
         workspace.writes.set(key, document, was_live);
-        workspace.place.hold(workspace.writes.bytes());
+        workspace.hold();
         Ok(TransactionId::ZERO)
     }
 }

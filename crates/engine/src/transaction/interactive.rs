@@ -222,6 +222,10 @@ impl Transaction {
             let text = format!("{after} operations in one transaction, at most {limit}");
             return Err(Error::new(Code::TooManyOps, text));
         }
+        if self.workspace.isolation == Isolation::Serializable {
+            let growth = ReadSet::READ_BYTES * operations as u64;
+            self.workspace.database.check_growth(growth)?;
+        }
         self.operations = after;
         Ok(())
     }

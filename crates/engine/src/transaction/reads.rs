@@ -13,6 +13,14 @@ pub(crate) struct ReadSet {
 }
 
 impl ReadSet {
+    /// What a document or a range takes in memory, in bytes, about.
+    pub(crate) const READ_BYTES: u64 = 48;
+
+    /// Memory that it takes, in bytes, about.
+    pub(crate) fn bytes(&self) -> u64 {
+        Self::READ_BYTES * (self.documents.len() + self.ranges.len()) as u64
+    }
+
     pub(crate) fn add_document(&mut self, key: Key) {
         self.documents.insert(key);
     }
