@@ -16,6 +16,13 @@ pub(crate) struct Flags {
         env = "DOCDB_SOCKET"
     )]
     pub(crate) socket: PathBuf,
+    /// Host and port of a server on TCP, instead of a Unix socket; takes a token.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) host: Option<String>,
+    /// File whose first line is a token. Without it: the one in the environment variable
+    /// `DOCDB_TOKEN`, if any.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
     /// Database to open first; created when it is missing.
     #[arg(long, value_name = "NAME")]
     pub(crate) db: Option<String>,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use bytes::Bytes;
 use docdb_client::{ClientOptions, Endpoint, Pool};
 use docdb_types::{Code, Error};
 use tokio::runtime::{self, Runtime};
@@ -38,6 +39,9 @@ pub(crate) enum Next {
     /// Nothing: the shell was told to leave.
     Leave,
 }
+
+/// Holds a token.
+const TOKEN_VARIABLE: &str = "DOCDB_TOKEN";
 
 /// A session and the places its answers go to.
 pub(crate) struct Shell {
@@ -96,9 +100,14 @@ impl Shell {
         let options = ClientOptions {
             name: env!("CARGO_PKG_NAME").to_owned(),
             request_timeout: REQUEST_TIMEOUT,
+            token: token(flags)?,
             ..ClientOptions::default()
         };
-        let endpoint = Endpoint::Unix(flags.socket.clone());
+        let endpoint = match &flags.host {
+            Some(address) => Endpoint::Tcp(address.clone()),
+            None => Endpoint::Unix(flags.socket.clone()),
+        };
+        let place = endpoint.to_string();
         let described = |error: Error| anyhow!("{}: {error}", error.code().as_str());
         let session = runtime
             .block_on(async {
@@ -106,7 +115,7 @@ impl Shell {
                 Session::begin(pool, streams).await
             })
             .map_err(described)
-            .with_context(|| format!("no server at {}", flags.socket.display()))?;
+            .with_context(|| format!("no server at {place}"))?;
         let interrupt = (streams.screen).then(|| Interrupt::listen(runtime.handle()));
         let mut shell = Self {
             runtime,
@@ -192,4 +201,16 @@ impl Shell {
             Err(_) => Next::Failed,
         })
     }
+}
+
+/// Proof of who the shell is; empty where none was given. It is no flag: flags are seen by everybody
+/// on the machine.
+fn token(flags: &Flags) -> anyhow::Result<Bytes> {
+    let text = match &flags.token_file {
+        Some(path) => std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the token in {}", path.display()))?,
+        None => std::env::var(TOKEN_VARIABLE).unwrap_or_default(),
+    };
+    let first = text.lines().next().unwrap_or_default().trim();
+    Ok(Bytes::copy_from_slice(first.as_bytes()))
 }

@@ -5,5 +5,6 @@
 mod answers;
 mod exchange;
 mod harness;
+mod remote;
 mod terminal;
 mod transactions;
