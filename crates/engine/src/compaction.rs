@@ -40,6 +40,12 @@ pub struct CompactionReport {
 }
 
 impl CompactionReport {
+    /// Whether there are fewer files or fewer bytes than before. Were the figures of what is dead
+    /// ever wrong, merging on would change nothing, for ever.
+    const fn is_progress(&self) -> bool {
+        self.replaced_files > self.merges || self.replaced_bytes > self.written_bytes
+    }
+
     const fn add(&mut self, other: Self) {
         self.merges += other.merges;
         self.replaced_files += other.replaced_files;
@@ -125,7 +131,12 @@ impl LogicalDb {
             // A checkpoint that waits has its turn first.
             MutexGuard::unlock_fair(checkpointer);
             match merged? {
-                Some(merged) => report.add(merged),
+                Some(merged) => {
+                    report.add(merged);
+                    if !merged.is_progress() {
+                        break;
+                    }
+                }
                 None => break,
             }
         }
