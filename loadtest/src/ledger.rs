@@ -44,8 +44,12 @@ pub(crate) struct Noted {
 /// What an answer says about a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Seen {
-    /// This write was applied, at this version.
-    Written { version: u64, stamp: Stamp },
+    /// This write was applied, at this version; it found a document, or none, where that is told.
+    Written {
+        version: u64,
+        stamp: Stamp,
+        found: Option<bool>,
+    },
     /// It was removed, at this version.
     Removed { version: u64 },
     /// It was read: this version, from this write where that is known.
@@ -202,6 +206,19 @@ impl Ledger {
     }
 }
 
+impl Noted {
+    /// Holds what an answer found against what was known, where it is told and nothing can have
+    /// changed it.
+    const fn found(self, found: Option<bool>) -> Result<(), Contradiction> {
+        let version = self.version;
+        match found {
+            Some(false) if self.live => Err(Contradiction::Lost { version }),
+            Some(true) if !self.live => Err(Contradiction::Risen { version }),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Entry {
     fn learn(&mut self, noted: Noted, seen: Seen) -> Result<(), Contradiction> {
         // Nothing else can have changed the document between sending and answering.
@@ -210,15 +227,21 @@ impl Entry {
             && self.under_way == 0
             && self.in_doubt == 0;
         match seen {
-            Seen::Written { version, stamp } => {
+            Seen::Written {
+                version,
+                stamp,
+                found,
+            } => {
                 self.newer(noted, version)?;
+                let before = noted.found(found.filter(|_| is_unchanged));
                 self.take(version, true, Some(stamp));
-                Ok(())
+                before
             }
             Seen::Removed { version } => {
                 self.newer(noted, version)?;
+                let before = noted.found(Some(true).filter(|_| is_unchanged));
                 self.take(version, false, None);
-                Ok(())
+                before
             }
             Seen::Read { version, stamp } => {
                 if version < noted.version {
@@ -234,17 +257,13 @@ impl Entry {
                 self.take(version, true, stamp);
                 Ok(())
             }
-            Seen::Absent if is_unchanged && noted.live => Err(Contradiction::Lost {
-                version: noted.version,
-            }),
-            Seen::Present if is_unchanged && !noted.live => Err(Contradiction::Risen {
-                version: noted.version,
-            }),
+            Seen::Absent => noted.found(Some(false).filter(|_| is_unchanged)),
+            Seen::Present => noted.found(Some(true).filter(|_| is_unchanged)),
             Seen::Doubt => {
                 self.in_doubt = self.in_doubt.saturating_add(1);
                 Ok(())
             }
-            Seen::Absent | Seen::Present | Seen::Refused => Ok(()),
+            Seen::Refused => Ok(()),
         }
     }
 
@@ -309,7 +328,12 @@ mod tests {
         fn write(&mut self, version: u64) -> Stamp {
             let stamp = self.stamp();
             let noted = self.ledger.send(ID, true);
-            let seen = Seen::Written { version, stamp };
+            let found = None;
+            let seen = Seen::Written {
+                version,
+                stamp,
+                found,
+            };
             assert_eq!(self.ledger.answer(ID, true, noted, seen), Ok(()));
             stamp
         }
@@ -337,6 +361,33 @@ mod tests {
         assert_eq!(bench.ledger.listed(ID, 9, None), lost);
         assert_eq!(bench.ledger.listed(ID, 4, None), Ok(()));
         assert_eq!(bench.ledger.known(), [ID]);
+    }
+
+    #[test]
+    fn a_write_tells_what_it_found() {
+        let mut bench = Bench::new();
+        let write = |bench: &mut Bench, version, found| {
+            let stamp = bench.stamp();
+            let noted = bench.ledger.send(ID, true);
+            let seen = Seen::Written {
+                version,
+                stamp,
+                found: Some(found),
+            };
+            bench.ledger.answer(ID, true, noted, seen)
+        };
+        assert_eq!(write(&mut bench, 5, false), Ok(()));
+        let lost = Err(Contradiction::Lost { version: 5 });
+        assert_eq!(write(&mut bench, 6, false), lost, "created again");
+        assert_eq!(write(&mut bench, 7, true), Ok(()));
+        bench.remove(8);
+        let risen = Err(Contradiction::Risen { version: 8 });
+        assert_eq!(write(&mut bench, 9, true), risen, "replaced");
+        bench.remove(10);
+        let noted = bench.ledger.send(ID, true);
+        let seen = Seen::Removed { version: 11 };
+        let risen = Err(Contradiction::Risen { version: 10 });
+        assert_eq!(bench.ledger.answer(ID, true, noted, seen), risen);
     }
 
     #[test]

@@ -135,7 +135,11 @@ impl Worker {
         let mut verdict = Verdict::Ok;
         for asked in asked {
             let seen = match asked.stamp {
-                Some(stamp) => Seen::Written { version, stamp },
+                Some(stamp) => Seen::Written {
+                    version,
+                    stamp,
+                    found: None,
+                },
                 None => Seen::Doubt,
             };
             let ledger = &self.assignment.ledger;

@@ -105,7 +105,15 @@ fn of_success(asked: &Asked, outcome: &Outcome, forms: &Forms) -> (Verdict, Seen
             Origin::Unknown => wrong("nobody wrote this document"),
         },
         (Act::Read, _, None) => wrong("there is no document in the answer"),
-        (_, Some(stamp), _) => (Verdict::Ok, Seen::Written { version, stamp }),
+        (_, Some(stamp), _) => {
+            let found = Some(outcome.change == Change::Replaced);
+            let seen = Seen::Written {
+                version,
+                stamp,
+                found,
+            };
+            (Verdict::Ok, seen)
+        }
         (_, None, _) => (Verdict::Ok, doubt),
     }
 }

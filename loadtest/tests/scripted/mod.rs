@@ -159,7 +159,10 @@ impl Script {
                     self.connections.fetch_add(1, Ordering::Relaxed);
                 }
                 let stall = self.stall.lock().take();
-                tokio::time::sleep(stall.unwrap_or_default() + self.delay).await;
+                let wait = stall.unwrap_or_default() + self.delay;
+                if !wait.is_zero() {
+                    tokio::time::sleep(wait).await;
+                }
                 if self.left.fetch_sub(1, Ordering::Relaxed) <= 1 {
                     self.gone.store(true, Ordering::Relaxed);
                 }

@@ -60,6 +60,13 @@ fn head(page: &mut Page, results: &Results) {
     if results.partial {
         page.note("The run ended early: these results are partial.");
     }
+    if details.never_sent > 0 {
+        page.note(format_args!(
+            "{} operations were due and could not be sent in time: the server did not keep up with \
+             the rate.",
+            details.never_sent
+        ));
+    }
     let latency = &details.latency;
     let millis = |value| Unit::Milliseconds.text(value);
     let mut tiles = vec![
