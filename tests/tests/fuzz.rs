@@ -1,7 +1,12 @@
 //! Every target over its corpus, and over seeded mutations of it. `DOCDB_FUZZ_TARGET=NAME` takes one
 //! target, `DOCDB_FUZZ_RUNS=FROM..TO` chooses the mutations.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
