@@ -111,8 +111,28 @@ fn model(document: &mut Value, step: &PatchStep) -> Option<()> {
             add(document, path, value)
         }
         PatchStep::Test { path, .. } => {
-            (*find(document, &segments(path))? == value()).then_some(())
+            equal(find(document, &segments(path))?, &value()).then_some(())
         }
+    }
+}
+
+/// Equality of RFC 6902, section 4.6: numbers by what they are worth. The numbers of these tests
+/// differ as floating point too.
+fn equal(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => one.as_f64() == other.as_f64(),
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| equal(one, other))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            one.len() == other.len()
+                && (one.iter()).all(|(name, value)| {
+                    other
+                        .get(name)
+                        .is_some_and(|of_other| equal(value, of_other))
+                })
+        }
+        (one, other) => one == other,
     }
 }
 
