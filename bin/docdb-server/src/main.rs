@@ -1,6 +1,7 @@
 //! The docdb server: composes a service from its configuration, and waits for the signal to stop.
 
 mod config;
+mod descriptors;
 mod flags;
 mod logging;
 mod notify;

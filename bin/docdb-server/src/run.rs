@@ -7,6 +7,7 @@ use docdb_service::{RunningService, Service, ShutdownReport};
 use docdb_types::FsyncMode;
 
 use crate::config::{Configured, Given};
+use crate::descriptors;
 use crate::logging::Log;
 use crate::notify::{self, State};
 use crate::reload::reload;
@@ -34,7 +35,9 @@ pub(crate) fn run(configured: Configured, given: Given) -> anyhow::Result<ExitCo
 async fn serve(mut configured: Configured, given: &Given, log: &Log) -> anyhow::Result<ExitCode> {
     // ORDER: listened for before anything is opened: a signal during the start is not lost.
     let mut signals = Signals::listen().context("the system refuses to deliver signals")?;
-    let service = Service::start(configured.settings.service_options()).await?;
+    let mut options = configured.settings.service_options();
+    descriptors::fit(&mut options);
+    let service = Service::start(options).await?;
     announce(&configured, &service);
     notify::tell(State::Ready);
     let received = loop {

@@ -9,7 +9,9 @@
 )]
 
 mod configuration;
+mod descriptors;
 mod offline;
 mod process;
+mod secrets;
 mod service_manager;
 mod tokens;

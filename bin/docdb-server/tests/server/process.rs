@@ -61,8 +61,28 @@ impl Place {
         arguments: &[&str],
         change: impl FnOnce(&mut Command),
     ) -> Server {
+        self.launch(self.command(), arguments, change)
+    }
+
+    /// Starts a server that may have so many files open and no more.
+    pub(crate) fn start_with_descriptors(&self, most: u32, arguments: &[&str]) -> Server {
+        let program = self.command();
+        let mut limited = Command::new("prlimit");
+        limited
+            .arg(format!("--nofile={most}:{most}"))
+            .arg(program.get_program())
+            .current_dir(self.directory.path())
+            .stdin(Stdio::null());
+        self.launch(limited, arguments, |_| {})
+    }
+
+    fn launch(
+        &self,
+        mut command: Command,
+        arguments: &[&str],
+        change: impl FnOnce(&mut Command),
+    ) -> Server {
         let log = self.path("log");
-        let mut command = self.command();
         command
             .args(["--socket", "socket", "--data-dir", "data"])
             .args(arguments)
