@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use super::files::{ReportError, put, read};
 use super::html::{Unit, comparison_page};
-use super::noise::{Level, Ratio, Verdict, compare};
+use super::noise::{Level, Ratio, Verdict, compare, middle};
 use super::results::{Results, StepPoint};
 
 /// Runs held against each other: every side against the first.
@@ -40,7 +40,7 @@ pub(super) struct Figure {
     pub(super) unit: Unit,
     is_better_when_greater: bool,
     of_run: fn(&Results) -> f64,
-    of_step: fn(&StepPoint) -> Option<f64>,
+    of_step: fn(&Results, &StepPoint) -> Option<f64>,
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of operations")]
@@ -50,35 +50,35 @@ static FIGURES: [Figure; 5] = [
         unit: Unit::Count,
         is_better_when_greater: true,
         of_run: |run| run.global.ops_per_second,
-        of_step: |step| Some(step.operations as f64),
+        of_step: |run, step| Some(step.operations as f64 / run.details.step_seconds),
     },
     Figure {
         name: "p50",
         unit: Unit::Milliseconds,
         is_better_when_greater: false,
         of_run: |run| run.details.latency.p50,
-        of_step: |step| step.p50,
+        of_step: |_, step| step.p50,
     },
     Figure {
         name: "p95",
         unit: Unit::Milliseconds,
         is_better_when_greater: false,
         of_run: |run| run.details.latency.p95,
-        of_step: |step| step.p95,
+        of_step: |_, step| step.p95,
     },
     Figure {
         name: "p99",
         unit: Unit::Milliseconds,
         is_better_when_greater: false,
         of_run: |run| run.details.latency.p99,
-        of_step: |step| step.p99,
+        of_step: |_, step| step.p99,
     },
     Figure {
         name: "p99.9",
         unit: Unit::Milliseconds,
         is_better_when_greater: false,
         of_run: |run| run.details.latency.p999,
-        of_step: |step| step.p999,
+        of_step: |_, step| step.p999,
     },
 ];
 
@@ -106,12 +106,15 @@ impl Comparison {
         let mut rows = Vec::new();
         if let Some((base, others)) = sides.split_first() {
             for (place, other) in others.iter().enumerate() {
-                rows.extend(FIGURES.iter().map(|figure| Row {
-                    figure,
-                    side: place + 1,
-                    base: base.mean(figure),
-                    other: other.mean(figure),
-                    ratio: compare(&base.levels(figure), &other.levels(figure)),
+                rows.extend(FIGURES.iter().map(|figure| {
+                    let (bases, others) = (base.levels(figure), other.levels(figure));
+                    Row {
+                        figure,
+                        side: place + 1,
+                        base: middle(&bases, &others),
+                        other: middle(&others, &bases),
+                        ratio: compare(&bases, &others),
+                    }
                 }));
             }
         }
@@ -140,16 +143,13 @@ impl Comparison {
 }
 
 impl Side {
-    #[expect(clippy::cast_precision_loss, reason = "counts of runs")]
-    fn mean(&self, figure: &Figure) -> f64 {
-        let sum: f64 = self.runs.iter().map(figure.of_run).sum();
-        sum / self.runs.len().max(1) as f64
-    }
-
     fn levels(&self, figure: &Figure) -> Vec<Level> {
         let level = |run: &Results| Level {
             whole: (figure.of_run)(run),
-            steps: run.measured_steps().filter_map(figure.of_step).collect(),
+            steps: run
+                .measured_steps()
+                .filter_map(|step| (figure.of_step)(run, step))
+                .collect(),
         };
         self.runs.iter().map(level).collect()
     }

@@ -52,6 +52,16 @@ pub(super) fn compare(base: &[Level], other: &[Level]) -> Option<Ratio> {
     .filter(|ratio| ratio.middle.is_finite())
 }
 
+/// The level of a side in a comparison with another one: the mean of its runs where both sides are
+/// repeated, that of its steps otherwise; where it has none, that of its runs again.
+pub(super) fn middle(side: &[Level], other: &[Level]) -> f64 {
+    let runs: Vec<_> = side.iter().map(|run| run.whole).collect();
+    let steps: Vec<_> = side.iter().flat_map(|run| &run.steps).copied().collect();
+    let is_repeated = side.len() > 1 && other.len() > 1;
+    let of_steps = mean(&steps).filter(|_| !is_repeated);
+    of_steps.or_else(|| mean(&runs)).unwrap_or(0.0)
+}
+
 fn compare_runs(base: &[Level], other: &[Level]) -> Option<Ratio> {
     let levels = |side: &[Level]| side.iter().map(|run| run.whole).collect::<Vec<_>>();
     let (bases, others) = (levels(base), levels(other));

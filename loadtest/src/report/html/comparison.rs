@@ -76,7 +76,8 @@ pub(in crate::report) fn page(comparison: &Comparison) -> String {
         page.table(&table);
     }
     page.add(
-        "<footer>Of single runs the ratio is that of the means over all measured steps, the spread \
+        "<footer>Of single runs the figures are the means over all measured steps (of the percentile of each \
+         step, where it is one), the spread \
          is that of 95 in 100 resamplings of blocks of steps, and a difference is called one \
          when the spread leaves out 1 and it is at least 5 %: runs differ by more from one to the next \
          than within themselves. Of repeated runs the ratio is that of the means of whole runs; the spread reaches from the least ratio of any two \

@@ -4,7 +4,7 @@ use super::axis::Axis;
 use super::markup::Escaped;
 use super::unit::Unit;
 
-const WIDTH: f64 = 640.0;
+const WIDTH: f64 = 1080.0;
 const LEFT: f64 = 210.0;
 const RIGHT: f64 = 90.0;
 const ROW: f64 = 26.0;
@@ -32,12 +32,8 @@ impl Display for Whiskers {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let height = self.rows.len() as f64 * ROW + BOTTOM + 8.0;
         let ends = self.rows.iter().flat_map(|row| [row.low, row.high]);
-        let (low, high) = ends
-            .filter(|end| end.is_finite())
-            .fold((0.9_f64, 1.1_f64), |(low, high), end| {
-                (low.min(end), high.max(end))
-            });
-        let axis = Axis::linear(low, high, (LEFT, WIDTH - RIGHT), Unit::Ratio);
+        let ends = ends.filter(|end| end.is_finite()).chain([0.8, 1.25]);
+        let axis = Axis::logarithmic(ends, (LEFT, WIDTH - RIGHT), Unit::Ratio);
         let mut svg = String::new();
         let foot = height - BOTTOM;
         for (value, text) in axis.ticks() {
