@@ -168,6 +168,9 @@ impl LogicalDb {
         let log = self.log.statistics();
         let runs = *self.counters.runs.lock();
         let files = self.files.view();
+        // ORDER: before the view. Who locks the index for reading twice waits for ever for a commit
+        // that came in between and waits for the first.
+        let memory_bytes = self.memory_bytes();
         let view = self.index.view();
         let collections = view.collections();
         let (mut data_bytes, mut live_bytes, mut data_files) = (0, 0, 0);
@@ -190,7 +193,7 @@ impl LogicalDb {
             data_bytes,
             live_bytes,
             data_files,
-            memory_bytes: self.memory_bytes(),
+            memory_bytes,
             index_bytes,
             memory_cap_bytes: self.options.memory_bytes,
             queued: self.queue.len() as u64,
