@@ -6,6 +6,7 @@ mod comparison;
 mod markup;
 mod matrix;
 mod run;
+mod tables;
 mod unit;
 mod whiskers;
 
