@@ -75,6 +75,15 @@ pub(crate) fn authorize(identity: &Identity, command: &mut Command) -> Result<()
 }
 
 impl Identity {
+    /// Whether the figures of the server as a whole are its business.
+    pub(crate) fn sees_the_server(&self) -> bool {
+        match self {
+            Self::Owner => true,
+            Self::Anonymous => false,
+            Self::Bearer(grant) => grant.role == Role::Admin && grant.scope == Scope::All,
+        }
+    }
+
     /// Whether a database may be listed to it.
     pub(crate) fn sees(&self, name: &DatabaseName) -> bool {
         match self {
@@ -425,5 +434,7 @@ mod tests {
         assert!(bearer(Role::Read, Scope::All).sees(&name("other")));
         assert!(Identity::Owner.sees(&name("other")));
         assert!(!Identity::Anonymous.sees(&name("own")));
+        assert!(!own.sees_the_server() && !bearer(Role::Write, Scope::All).sees_the_server());
+        assert!(bearer(Role::Admin, Scope::All).sees_the_server());
     }
 }

@@ -16,8 +16,9 @@ use super::tally::{Tally, micros};
 use crate::metrics::CriticalError as KeptError;
 use crate::shared::Shared;
 
-/// The figures of one database, and those of the server.
-pub(super) fn of_database(database: &LogicalDb, shared: &Shared) -> Reply {
+/// The figures of one database, and those of the server for whom they are meant: they name other
+/// databases.
+pub(super) fn of_database(database: &LogicalDb, shared: &Shared, sees_the_server: bool) -> Reply {
     let scheduled = shared.scheduler.stats();
     let mut sum = Sum::default();
     let figures = database.statistics();
@@ -36,7 +37,16 @@ pub(super) fn of_database(database: &LogicalDb, shared: &Shared) -> Reply {
         recovery_us: Some(micros(figures.recovery)),
         ..sum.statistics(shared)
     };
-    reply(shared, &scheduled, statistics)
+    if sees_the_server {
+        return reply(shared, &scheduled, statistics);
+    }
+    let server = ServerStatistics {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        fsync_mode: shared.options.engine.fsync,
+        ..ServerStatistics::default()
+    };
+    let database = statistics;
+    Reply::Statistics(Box::new(Statistics { server, database }))
 }
 
 /// The figures of the server, and the sum over all open databases.

@@ -39,7 +39,10 @@ pub(crate) enum Question {
     CreateCollection(CollectionName),
     DeleteCollection(CollectionName),
     ListCollections,
-    Statistics,
+    Statistics {
+        /// Whether those of the server are told too.
+        sees_the_server: bool,
+    },
 }
 
 /// What is done with an open transaction.
@@ -76,7 +79,7 @@ impl Question {
             | Self::Scan(..)
             | Self::Count(_)
             | Self::ListCollections
-            | Self::Statistics => Access::Read,
+            | Self::Statistics { .. } => Access::Read,
         }
     }
 }
@@ -102,7 +105,7 @@ impl Task {
             | Question::CreateCollection(_)
             | Question::DeleteCollection(_)
             | Question::ListCollections
-            | Question::Statistics => OPERATION_COST,
+            | Question::Statistics { .. } => OPERATION_COST,
         }
     }
 
@@ -146,7 +149,10 @@ impl Task {
             Question::CreateCollection(name) => collections::create(database, name),
             Question::DeleteCollection(name) => collections::delete(database, name),
             Question::ListCollections => Begun::answered(collections::list(database)),
-            Question::Statistics => Begun::answered(Ok(statistics::of_database(database, shared))),
+            Question::Statistics { sees_the_server } => {
+                let figures = statistics::of_database(database, shared, sees_the_server);
+                Begun::answered(Ok(figures))
+            }
         }
     }
 }

@@ -133,7 +133,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Command::ListCollections { database } => Work::ask(database, Question::ListCollections),
             Command::Statistics {
                 database: Some(database),
-            } => Work::ask(database, Question::Statistics),
+            } => {
+                let sees_the_server = self.identity.sees_the_server();
+                Work::ask(database, Question::Statistics { sees_the_server })
+            }
             Command::Checkpoint { database } => (
                 Scope::Database(database, Access::Alone),
                 Work::Checkpoint(database),
