@@ -172,6 +172,13 @@ async fn a_token_is_good_for_its_role_in_its_databases() {
     let db = client.open("own", CreateMode::IfMissing).await.unwrap();
     let found = client.call(execute(db, vec![read(1)])).await;
     assert!(matches!(found, Ok(Reply::Results(of)) if of[0].is_ok()));
+    let figures = Command::Statistics { database: Some(db) };
+    let Ok(Reply::Statistics(figures)) = client.call(figures).await else {
+        panic!("no figures");
+    };
+    assert_eq!(figures.database.documents, 1);
+    let server = &figures.server;
+    assert_eq!((server.databases, server.connections), (0, None));
     let written = client
         .call(execute(db, vec![read(1), create(2, "2")]))
         .await;
