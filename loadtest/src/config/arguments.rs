@@ -65,7 +65,7 @@ pub struct Arguments {
     /// Ids are drawn from 1 to this [default: 10000]
     #[arg(long, value_name = "N")]
     pub doc_count: Option<u64>,
-    /// How ids are drawn: uniform, zipfian[:SKEW], latest[:SKEW], sequential or
+    /// How ids are drawn: uniform, `zipfian[:SKEW]`, `latest[:SKEW]`, sequential or
     /// hotset[:PERCENT-OF-IDS:PERCENT-OF-OPERATIONS] [default: uniform]
     #[arg(long, value_name = "NAME")]
     pub distribution: Option<KeyDistribution>,
