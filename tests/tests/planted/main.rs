@@ -148,7 +148,7 @@ fn passes(tree: &Path, harness: &Harness, bug: Option<&str>) -> bool {
 }
 
 #[test]
-#[ignore = "builds the workspace a second time; .ci/run runs it"]
+#[ignore = "builds the workspace a second time; docs/testing.md says how to run it"]
 fn every_planted_bug_is_caught() {
     let tree = target().join("planted");
     copy_tree(&tree);
