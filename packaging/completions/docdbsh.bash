@@ -23,7 +23,7 @@ _docdbsh() {
 
     case "${cmd}" in
         docdbsh)
-            opts="-c -h -V --socket --host --token-file --db --json --help --version"
+            opts="-c -h -V --socket --host --ca --server-name --token-file --db --json --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -34,6 +34,14 @@ _docdbsh() {
                     return 0
                     ;;
                 --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server-name)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -41,10 +41,19 @@ fn main() -> ExitCode {
         return say(&config::printed(&configured));
     }
     if flags.check_config {
+        if let Some(tls) = configured.settings.tls()
+            && let Err(error) = docdb_service::check_tls(&tls)
+        {
+            complain(&error.to_string());
+            // A server starts with one whose time is over: the Unix socket does not need it.
+            if !error.is_about_time() {
+                return ExitCode::from(BAD_USAGE);
+            }
+        }
         return say("the configuration is right\n");
     }
     run::run(configured, given).unwrap_or_else(|error| {
-        complain(&format!("{error:#}"));
+        complain(&told(&error));
         ExitCode::FAILURE
     })
 }
@@ -62,6 +71,19 @@ fn refuse(problems: &[Problem]) -> ExitCode {
         complain(&problem.to_string());
     }
     ExitCode::from(BAD_USAGE)
+}
+
+/// An error and what caused it, each said once, in one line.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 fn complain(text: &str) {

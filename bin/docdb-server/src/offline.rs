@@ -35,7 +35,7 @@ pub(crate) fn perform(work: &Work) -> ExitCode {
             if is_damaged { ExitCode::FAILURE } else { said }
         }
         Err(error) => {
-            crate::complain(&format!("{error:#}"));
+            crate::complain(&crate::told(&error));
             ExitCode::FAILURE
         }
     }

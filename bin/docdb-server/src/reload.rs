@@ -32,6 +32,11 @@ pub(crate) fn reload(given: &Given, current: &mut Configured, service: &RunningS
             "taken up"
         );
     }
+    match service.reload_tls() {
+        Ok(true) => tracing::info!("the certificate and its key were read again"),
+        Ok(false) => {}
+        Err(error) => tracing::error!(%error, "the certificate in force stays in force"),
+    }
     current.settings.adopt(&next.settings);
     service.set_slow_request(current.settings.service.slow_request);
     tracing::info!(

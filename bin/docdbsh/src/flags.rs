@@ -19,6 +19,13 @@ pub(crate) struct Flags {
     /// Host and port of a server on TCP, instead of a Unix socket; takes a token.
     #[arg(long, value_name = "ADDR")]
     pub(crate) host: Option<String>,
+    /// Speaks TLS with it: file of the certificates, in PEM, of the authorities that are trusted. A
+    /// certificate that nobody else has signed is its own.
+    #[arg(long, value_name = "FILE", requires = "host")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Name that the server's certificate is for, where it is not the host.
+    #[arg(long, value_name = "NAME", requires = "ca")]
+    pub(crate) server_name: Option<String>,
     /// File whose first line is a token. Without it: the one in the environment variable
     /// `DOCDB_TOKEN`, if any.
     #[arg(long, value_name = "FILE")]

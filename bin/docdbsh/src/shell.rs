@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
-use docdb_client::{ClientOptions, Endpoint, Pool};
+use docdb_client::{ClientOptions, Endpoint, Pool, TlsEndpoint};
 use docdb_types::{Code, Error};
 use tokio::runtime::{self, Runtime};
 
@@ -103,10 +103,7 @@ impl Shell {
             token: token(flags)?,
             ..ClientOptions::default()
         };
-        let endpoint = match &flags.host {
-            Some(address) => Endpoint::Tcp(address.clone()),
-            None => Endpoint::Unix(flags.socket.clone()),
-        };
+        let endpoint = endpoint(flags)?;
         let place = endpoint.to_string();
         let described = |error: Error| anyhow!("{}: {error}", error.code().as_str());
         let session = runtime
@@ -201,6 +198,23 @@ impl Shell {
             Err(_) => Next::Failed,
         })
     }
+}
+
+/// Where the server is.
+fn endpoint(flags: &Flags) -> anyhow::Result<Endpoint> {
+    let Some(address) = flags.host.clone() else {
+        return Ok(Endpoint::Unix(flags.socket.clone()));
+    };
+    let Some(path) = &flags.ca else {
+        return Ok(Endpoint::Tcp(address));
+    };
+    let authorities = std::fs::read(path)
+        .with_context(|| format!("cannot read the authorities in {}", path.display()))?;
+    Ok(Endpoint::Tls(TlsEndpoint {
+        address,
+        server_name: flags.server_name.clone(),
+        authorities: authorities.into(),
+    }))
 }
 
 /// Proof of who the shell is; empty where none was given. It is no flag: flags are seen by everybody

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use bytes::{Buf, BytesMut};
 use tokio::net::{TcpStream, UnixStream};
 
+use crate::tls::{TlsEndpoint, TlsStream};
+
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Endpoint {
@@ -12,6 +14,8 @@ pub enum Endpoint {
     Unix(PathBuf),
     /// A host and a port, as `host:port`.
     Tcp(String),
+    /// The same behind TLS.
+    Tls(TlsEndpoint),
 }
 
 impl fmt::Display for Endpoint {
@@ -19,6 +23,7 @@ impl fmt::Display for Endpoint {
         match self {
             Self::Unix(path) => write!(formatter, "{}", path.display()),
             Self::Tcp(address) => formatter.write_str(address),
+            Self::Tls(tls) => formatter.write_str(&tls.address),
         }
     }
 }
@@ -32,6 +37,7 @@ const READ_BYTES: usize = 16 * 1024;
 pub(crate) enum Stream {
     Unix(UnixStream),
     Tcp(TcpStream),
+    Tls(Box<TlsStream>),
 }
 
 impl Stream {
@@ -43,6 +49,7 @@ impl Stream {
                 stream.set_nodelay(true)?;
                 Ok(Self::Tcp(stream))
             }
+            Endpoint::Tls(tls) => Ok(Self::Tls(Box::new(TlsStream::connect(tls).await?))),
         }
     }
 
@@ -53,6 +60,7 @@ impl Stream {
             let result = match self {
                 Self::Unix(stream) => stream.try_write(output),
                 Self::Tcp(stream) => stream.try_write(output),
+                Self::Tls(stream) => return stream.write_now(output),
             };
             match result {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
@@ -69,6 +77,7 @@ impl Stream {
         match self {
             Self::Unix(stream) => stream.writable().await,
             Self::Tcp(stream) => stream.writable().await,
+            Self::Tls(stream) => stream.tcp().writable().await,
         }
     }
 
@@ -87,6 +96,13 @@ impl Stream {
                     stream.readable().await?;
                     stream.try_read_buf(input)
                 }
+                Self::Tls(stream) => match stream.read_now(input) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        stream.tcp().readable().await?;
+                        continue;
+                    }
+                    result => result,
+                },
             };
             match result {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}

@@ -44,6 +44,7 @@ mod pool;
 mod retry;
 mod scan;
 mod source;
+mod tls;
 mod transaction;
 
 pub use client::Client;
@@ -60,4 +61,5 @@ pub use endpoint::Endpoint;
 pub use options::{ClientOptions, RetryPolicy};
 pub use pool::Pool;
 pub use scan::{Scan, ScanOptions};
+pub use tls::TlsEndpoint;
 pub use transaction::Transaction;

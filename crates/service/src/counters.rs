@@ -6,6 +6,7 @@ pub(crate) struct Counters {
     pub(crate) connections: Count,
     pub(crate) connections_accepted: Count,
     pub(crate) connections_refused: Count,
+    pub(crate) handshakes_failed: Count,
     pub(crate) requests: Count,
     pub(crate) errors: Count,
     pub(crate) bytes_in: Count,

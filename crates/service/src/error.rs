@@ -3,6 +3,7 @@ use docdb_types::Error;
 
 use crate::http::HttpError;
 use crate::listener::{SocketError, TcpError};
+use crate::tls::TlsError;
 
 /// Why a service does not start. Nothing of it runs then, and nothing is left behind.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,9 @@ pub enum StartError {
     /// Nobody can be listened to on TCP.
     #[error(transparent)]
     Tcp(#[from] TcpError),
+    /// The certificate or its key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Nothing can be told over HTTP.
     #[error(transparent)]
     Http(#[from] HttpError),

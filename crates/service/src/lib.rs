@@ -62,6 +62,7 @@ mod server;
 mod session;
 mod shared;
 mod shutdown;
+mod tls;
 mod transactions;
 
 pub use access::{Role, Scope, Secret, TokenError, TokenInfo, TokenRequest, Tokens, UnknownRole};
@@ -73,7 +74,8 @@ pub use docdb_scheduler::SchedulerOptions;
 pub use error::StartError;
 pub use http::HttpError;
 pub use listener::{SocketError, TcpError};
-pub use options::{Deadlines, DrainDeadlines, HttpOptions, ServiceOptions, TcpOptions};
+pub use options::{Deadlines, DrainDeadlines, HttpOptions, ServiceOptions, TcpOptions, TlsOptions};
 pub use runtime::{default_threads, runtime};
 pub use server::{RunningService, Service};
 pub use shutdown::{CloseFailure, ShutdownReport};
+pub use tls::{TlsError, check_tls};

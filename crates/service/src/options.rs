@@ -47,13 +47,24 @@ pub struct ServiceOptions {
 }
 
 /// Who is served on TCP: whoever has a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TcpOptions {
-    /// Where to listen, on loopback; `None`: nowhere.
+    /// Where to listen, on loopback unless there is TLS; `None`: nowhere.
     pub address: Option<SocketAddr>,
+    /// With it, every connection is one of TLS.
+    pub tls: Option<TlsOptions>,
     /// Connections of one address at a time, 1 and up; one more is answered with an error and
     /// closed.
     pub max_connections_per_address: usize,
+}
+
+/// The files that prove to clients who the server is, in PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsOptions {
+    /// The server's certificate, then those between it and the authority that clients trust.
+    pub certificate: PathBuf,
+    /// The private key of the first of them, not encrypted.
+    pub key: PathBuf,
 }
 
 /// What is told over HTTP: whether the service lives and serves, and its figures. Whoever reaches
@@ -120,6 +131,7 @@ impl Default for TcpOptions {
     fn default() -> Self {
         Self {
             address: None,
+            tls: None,
             max_connections_per_address: 256,
         }
     }

@@ -20,6 +20,7 @@ use crate::metrics::{self, Outcomes, unix_ms};
 use crate::options::ServiceOptions;
 use crate::shared::Shared;
 use crate::shutdown::{Phase, ShutdownReport, shut_down};
+use crate::tls::{Gate, TlsError};
 
 /// Starts services.
 #[derive(Debug, Clone, Copy)]
@@ -65,8 +66,14 @@ impl Service {
         if let Some(path) = &options.socket_path {
             SocketFile::check(path).await?;
         }
+        let tls = options
+            .tcp
+            .tls
+            .clone()
+            .filter(|_| options.tcp.address.is_some());
+        let gate = tls.map(Gate::open).transpose()?;
         let tcp = match options.tcp.address {
-            Some(address) => Some(listen(address).await?),
+            Some(address) => Some(listen(address, gate.is_some()).await?),
             None => None,
         };
         // ORDER: before anything is opened, so that it answers while the service starts.
@@ -91,6 +98,7 @@ impl Service {
             outcomes: Outcomes::default(),
             guard: Guard::of(&options.engine.data_directory),
             peers: Peers::default(),
+            gate,
             started: Instant::now(),
             started_unix_ms: unix_ms(),
             options,
@@ -155,6 +163,18 @@ impl RunningService {
     /// From how long on a request is logged and counted as slow, from now on; zero: none is.
     pub fn set_slow_request(&self, time: Duration) {
         self.shared.outcomes.set_slow_from(time);
+    }
+
+    /// Reads the certificate and its key again, for connections from now on. Returns whether there
+    /// is TLS at all.
+    ///
+    /// # Errors
+    /// [`TlsError`]; what was in force stays in force then.
+    pub fn reload_tls(&self) -> Result<bool, TlsError> {
+        let gate = self.shared.gate.as_ref();
+        gate.map(Gate::reload)
+            .transpose()
+            .map(|done| done.is_some())
     }
 
     /// All figures as OpenMetrics text, as they are told over HTTP.

@@ -14,6 +14,7 @@ use crate::listener::Peers;
 use crate::metrics::Outcomes;
 use crate::options::ServiceOptions;
 use crate::shutdown::Phase;
+use crate::tls::Gate;
 
 /// What all connections share.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) outcomes: Outcomes,
     pub(crate) guard: Guard,
     pub(crate) peers: Peers,
+    /// Where TCP speaks TLS.
+    pub(crate) gate: Option<Gate>,
     pub(crate) phase: watch::Sender<Phase>,
     /// The sessions, and the commits that go on beside them.
     pub(crate) tasks: TaskTracker,

@@ -24,6 +24,8 @@ pub(crate) enum Field {
         fn(&mut Settings) -> &mut Option<PathBuf>,
         fn(&Settings) -> PathBuf,
     ),
+    /// Absent: no such file.
+    File(fn(&mut Settings) -> &mut Option<PathBuf>),
     /// Absent: no socket.
     SocketPath(fn(&mut Settings) -> &mut Option<PathBuf>),
     Address(fn(&mut Settings) -> &mut SocketAddr),
@@ -60,6 +62,10 @@ impl Field {
         match self {
             Self::Path(place) => assign(place(settings), path(value)),
             Self::OptionalPath(place, _) => match value {
+                Scalar::Nothing => assign(place(settings), Some(None)),
+                _ => assign(place(settings), path(value).map(Some)),
+            },
+            Self::File(place) => match value {
                 Scalar::Nothing => assign(place(settings), Some(None)),
                 _ => assign(place(settings), path(value).map(Some)),
             },
@@ -108,7 +114,7 @@ impl Field {
     pub(crate) fn allowed(&self) -> String {
         match self {
             Self::Path(_) => "a path".to_owned(),
-            Self::OptionalPath(..) => "a path, or null".to_owned(),
+            Self::OptionalPath(..) | Self::File(_) => "a path, or null".to_owned(),
             Self::SocketPath(_) => format!("a path of at most {SOCKET_PATH_BYTES} bytes"),
             Self::Address(_) => ADDRESS.to_owned(),
             Self::OptionalAddress(_) => format!("{ADDRESS}, or null"),
@@ -144,7 +150,7 @@ impl Field {
         match self {
             Self::Path(place) => show_path(place(settings)),
             Self::OptionalPath(_, effective) => show_path(effective(settings)),
-            Self::SocketPath(place) => place(settings)
+            Self::File(place) | Self::SocketPath(place) => place(settings)
                 .as_ref()
                 .map_or_else(|| "null".to_owned(), show_path),
             Self::Address(place) => quoted(&place(settings).to_string()),

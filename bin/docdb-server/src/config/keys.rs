@@ -204,6 +204,17 @@ pub(crate) static KEYS: &[Key] = &[
     )
     .flag("listen"),
     key(
+        "ipc.tls_certificate",
+        "The server's certificate in PEM, then those above it; with it and its key, TCP speaks TLS,\n\
+         and may listen on any address. Both files are read again at every reload.",
+        Field::File(|s| &mut s.tcp.certificate),
+    ),
+    key(
+        "ipc.tls_key",
+        "The certificate's private key in PEM, readable to the server alone.",
+        Field::File(|s| &mut s.tcp.key),
+    ),
+    key(
         "ipc.max_connections_per_address",
         "TCP connections of one address at a time; one more is answered QueueFull and closed.",
         Field::Count(

@@ -11,14 +11,14 @@ struct Rule {
 }
 
 /// Where TCP may be listened to.
-const LOOPBACK: &str =
-    "a loopback address: tokens and documents would cross the network in the clear";
+const LOOPBACK: &str = "a loopback address, or ipc.tls_certificate and ipc.tls_key with it: tokens \
+                        and documents would cross the network in the clear";
 
 static RULES: &[Rule] = &[
     Rule {
         path: "ipc.tcp_addr",
         allowed: LOOPBACK,
-        holds: |s| !s.tcp.is_enabled || s.tcp.address.ip().is_loopback(),
+        holds: |s| !s.tcp.is_enabled || s.tcp.address.ip().is_loopback() || s.tls().is_some(),
     },
     Rule {
         path: "ipc.listen",
@@ -26,8 +26,18 @@ static RULES: &[Rule] = &[
         holds: |s| {
             s.tcp
                 .listen
-                .is_none_or(|address| address.ip().is_loopback())
+                .is_none_or(|address| address.ip().is_loopback() || s.tls().is_some())
         },
+    },
+    Rule {
+        path: "ipc.tls_certificate",
+        allowed: "a certificate where there is an ipc.tls_key, and none where there is none",
+        holds: |s| s.tcp.certificate.is_some() == s.tcp.key.is_some(),
+    },
+    Rule {
+        path: "ipc.tls_certificate",
+        allowed: "null unless ipc.enable_tcp or ipc.listen says where to listen",
+        holds: |s| s.tls().is_none() || s.tcp_address().is_some(),
     },
     Rule {
         path: "http.addr",

@@ -2,7 +2,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use docdb_service::ServiceOptions;
+use docdb_service::{ServiceOptions, TlsOptions};
 use docdb_types::FsyncMode;
 
 /// Everything that can be configured about the server, with a value for each.
@@ -28,6 +28,8 @@ pub(crate) struct TcpSettings {
     pub(crate) address: SocketAddr,
     /// Set by the flag: both of the above in one.
     pub(crate) listen: Option<SocketAddr>,
+    pub(crate) certificate: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone)]
@@ -72,6 +74,8 @@ impl Default for Settings {
                 is_enabled: false,
                 address: SocketAddr::from((Ipv4Addr::LOCALHOST, 7717)),
                 listen: None,
+                certificate: None,
+                key: None,
             },
             log: LogSettings {
                 level: LogLevel::Info,
@@ -96,6 +100,14 @@ impl Settings {
         self.tcp.listen.or(configured)
     }
 
+    /// What TLS on TCP takes, where it is spoken.
+    pub(crate) fn tls(&self) -> Option<TlsOptions> {
+        Some(TlsOptions {
+            certificate: self.tcp.certificate.clone()?,
+            key: self.tcp.key.clone()?,
+        })
+    }
+
     /// Where the logs are.
     pub(crate) fn wal_directory(&self) -> PathBuf {
         let in_data = || self.service.engine.data_directory.join("wal");
@@ -114,6 +126,7 @@ impl Settings {
         let mut options = self.service.clone();
         options.engine.wal_directory = self.wal_directory();
         options.tcp.address = self.tcp_address();
+        options.tcp.tls = self.tls();
         options.deadlines.idle = (!self.connection_idle.is_zero()).then_some(self.connection_idle);
         options
     }

@@ -346,6 +346,7 @@ fn every_key_is_effective() {
     let own = [
         "wal.checkpoint.max_checkpoints",
         "ipc.tcp_addr",
+        "ipc.tls_",
         "healing.",
         "log.level",
         "log.format",
@@ -353,6 +354,25 @@ fn every_key_is_effective() {
     for key in KEYS {
         let is_own = own.iter().any(|prefix| key.path.starts_with(prefix));
         assert!(is_own != followed.contains(&key.path), "{}", key.path);
+    }
+}
+
+#[test]
+fn tls_takes_two_files_and_opens_other_addresses() {
+    let files = "tls_certificate: /c.pem, tls_key: /k.pem";
+    let world = World::new().file(&format!("ipc: {{ listen: \"0.0.0.0:7\", {files} }}\n"));
+    let options = world.load().unwrap().settings.service_options();
+    let tls = options.tcp.tls.unwrap();
+    assert_eq!(tls.certificate, PathBuf::from("/c.pem"));
+    assert_eq!(tls.key, PathBuf::from("/k.pem"));
+    for refused in [
+        "listen: \"0.0.0.0:7\"",
+        "listen: \"0.0.0.0:7\", tls_key: /k.pem",
+        "enable_tcp: true, tls_certificate: /c.pem",
+        files,
+    ] {
+        let world = World::new().file(&format!("ipc: {{ {refused} }}\n"));
+        assert!(world.load().is_err(), "{refused}");
     }
 }
 
@@ -366,7 +386,7 @@ fn wrong_values(key: &Key) -> Vec<String> {
             "\"a\\0b\"".into(),
             "null".into(),
         ],
-        Field::OptionalPath(..) => {
+        Field::OptionalPath(..) | Field::File(_) => {
             vec!["\"\"".into(), "5".into(), "true".into(), "\"a\\0b\"".into()]
         }
         Field::SocketPath(_) => vec![
@@ -489,7 +509,7 @@ fn the_same_wrong_value_is_refused_in_every_layer() {
         let variable = World::new().variable(&key.variable(), "\u{1}wrong");
         if !matches!(
             key.field,
-            Field::Path(_) | Field::OptionalPath(..) | Field::SocketPath(_)
+            Field::Path(_) | Field::OptionalPath(..) | Field::File(_) | Field::SocketPath(_)
         ) {
             let text = variable.refusal().to_string();
             assert!(

@@ -14,4 +14,5 @@ mod offline;
 mod process;
 mod secrets;
 mod service_manager;
+mod tls;
 mod tokens;

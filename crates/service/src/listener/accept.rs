@@ -5,7 +5,7 @@ use bytes::BytesMut;
 use docdb_ipc::Response;
 use docdb_types::{Code, Error};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::UnixListener;
+use tokio::net::{TcpStream, UnixListener};
 use tokio_util::codec::Encoder;
 
 use super::{PeerPlace, SocketFile};
@@ -72,6 +72,22 @@ pub(crate) fn serve_as<S>(
     let session = Session::new(stream, Arc::clone(shared), identity);
     shared.tasks.spawn(async move {
         session.run().await;
+        drop((open, place));
+    });
+}
+
+/// Serves a connection of TCP that begins with a handshake.
+pub(crate) fn serve_tls(shared: &Arc<Shared>, stream: TcpStream, place: PeerPlace) {
+    // A client in its handshake has its place among the connections.
+    let open = Open::new(shared);
+    let shared = Arc::clone(shared);
+    shared.tasks.clone().spawn(async move {
+        if let Some(gate) = &shared.gate
+            && let Some(stream) = gate.greet(&shared, stream).await
+        {
+            let session = Session::new(stream, Arc::clone(&shared), Identity::Anonymous);
+            session.run().await;
+        }
         drop((open, place));
     });
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::accept::{Full, has_room, refuse, serve_as};
+use super::accept::{Full, has_room, refuse, serve_as, serve_tls};
 use crate::access::Identity;
 use crate::shared::Shared;
 use crate::shutdown::Phase;
@@ -39,8 +39,8 @@ pub enum TcpError {
 ///
 /// # Errors
 /// [`TcpError`].
-pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, TcpError> {
-    if !address.ip().is_loopback() {
+pub(crate) async fn listen(address: SocketAddr, has_tls: bool) -> Result<TcpListener, TcpError> {
+    if !has_tls && !address.ip().is_loopback() {
         return Err(TcpError::Plain { address });
     }
     let bound = TcpListener::bind(address).await;
@@ -67,16 +67,27 @@ pub(crate) async fn accept_tcp(shared: Arc<Shared>, listener: TcpListener) {
 }
 
 fn take(shared: &Arc<Shared>, stream: TcpStream, peer: IpAddr) {
+    // With TLS nothing can be said before a handshake, which is not worth its cost.
+    let has_tls = shared.gate.is_some();
+    let say = |frame: &[u8]| {
+        if !has_tls {
+            drop(stream.try_write(frame));
+        }
+    };
     if !has_room(shared) {
-        return refuse(shared, Full::Server, |frame| drop(stream.try_write(frame)));
+        return refuse(shared, Full::Server, say);
     }
     let most = shared.options.tcp.max_connections_per_address;
     let Some(place) = shared.peers.enter(peer, most) else {
-        return refuse(shared, Full::Address, |frame| drop(stream.try_write(frame)));
+        return refuse(shared, Full::Address, say);
     };
     // Small answers are not held back to be sent together.
     let _ = stream.set_nodelay(true);
-    serve_as(shared, stream, Identity::Anonymous, Some(place));
+    if has_tls {
+        serve_tls(shared, stream, place);
+    } else {
+        serve_as(shared, stream, Identity::Anonymous, Some(place));
+    }
 }
 
 /// How many connections each address has.

@@ -11,6 +11,7 @@ use super::critical::CriticalError;
 use super::families::{Buckets, Families};
 use super::figures::{Figures, OpenDatabase};
 use crate::shared::Shared;
+use crate::tls::Gate;
 
 /// What the text is, for whoever receives it over HTTP.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -62,6 +63,8 @@ struct Counted {
     connections: u64,
     connections_accepted: u64,
     connections_refused: u64,
+    handshakes_failed: u64,
+    certificate_expires_unix_s: Option<u64>,
     requests: u64,
     bytes_in: u64,
     bytes_out: u64,
@@ -85,6 +88,8 @@ impl Counted {
             connections: counters.connections.get(),
             connections_accepted: counters.connections_accepted.get(),
             connections_refused: counters.connections_refused.get(),
+            handshakes_failed: counters.handshakes_failed.get(),
+            certificate_expires_unix_s: shared.gate.as_ref().map(Gate::expires_unix_s),
             requests: counters.requests.get(),
             bytes_in: counters.bytes_in.get(),
             bytes_out: counters.bytes_out.get(),
@@ -166,6 +171,15 @@ impl Exposition {
         out.counter("connections_accepted", taken, counted.connections_accepted)?;
         let refused = "Connections that were refused because too many were open.";
         out.counter("connections_refused", refused, counted.connections_refused)?;
+        let failed = "TCP connections whose TLS handshake failed or took too long.";
+        out.counter("tls_handshakes_failed", failed, counted.handshakes_failed)?;
+        if let Some(expires) = counted.certificate_expires_unix_s {
+            out.second_gauges(
+                "tls_certificate_expiry_time",
+                "When the certificate's time is over, since 1970.",
+                [([], expires as f64)],
+            )?;
+        }
         out.byte_counter("received", "Bytes received from clients.", counted.bytes_in)?;
         out.byte_counter("sent", "Bytes sent to clients.", counted.bytes_out)?;
         out.gauge(

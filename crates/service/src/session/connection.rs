@@ -11,6 +11,7 @@ use docdb_types::{Code, DatabaseId, Error};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
 use tokio_util::codec::Encoder;
 use tokio_util::io::poll_read_buf;
 
@@ -33,6 +34,8 @@ const OUTPUT_FULL_BYTES: usize = 1024 * 1024;
 const READ_BYTES: usize = 16 * 1024;
 /// How long after the beginning of a drain a connection is looked at for the last time.
 const LAST_LOOK: Duration = Duration::from_millis(10);
+/// How long the end of a connection may take that says goodbye.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Buffers that have grown beyond this are given back when they are empty.
 const KEPT_BUFFER_BYTES: usize = 256 * 1024;
 
@@ -45,6 +48,8 @@ pub(crate) struct Session<S> {
     pub(super) codec: ServerCodec,
     pub(super) input: BytesMut,
     output: BytesMut,
+    /// Whether the stream may keep back some of what it was given.
+    unflushed: bool,
     pub(super) order: Order<Waiting>,
     pub(super) opened: HashSet<DatabaseId>,
     /// Requests that were taken in and are not answered.
@@ -96,6 +101,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             codec: shared.codec.clone(),
             input: BytesMut::new(),
             output: BytesMut::new(),
+            unflushed: false,
             order: Order::default(),
             opened: HashSet::new(),
             in_flight: HashMap::new(),
@@ -135,7 +141,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             }
         }
         // What has been answered arrives also where the client has sent more than was read.
-        let _ = self.stream.shutdown().await;
+        let _ = timeout(LAST_WORDS, self.stream.shutdown()).await;
     }
 
     /// Takes in all that has arrived, begins what may begin, and commits it.
@@ -224,7 +230,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.phase == Phase::Cutting
             || (self.reading == Reading::Over
                 && self.in_flight.is_empty()
-                && self.output.is_empty())
+                && self.output.is_empty()
+                && !self.unflushed)
     }
 
     /// Waits until there is something to take in or to begin, and meanwhile writes what can be
@@ -250,7 +257,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.shrink();
         let owed = Owed {
             frame: !self.input.is_empty() && self.has_room(),
-            write: !self.output.is_empty(),
+            write: !self.output.is_empty() || self.unflushed,
             hello: matches!(self.identity, Identity::Anonymous),
             idle: self.in_flight.is_empty() && self.input.is_empty() && self.output.is_empty(),
         };
@@ -346,8 +353,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     self.output.advance(length);
                     self.shared.counters.bytes_out.add(length);
                     self.timing.written();
+                    self.unflushed = true;
                 }
                 Poll::Pending => break,
+            }
+        }
+        if self.unflushed {
+            match Pin::new(&mut self.stream).poll_flush(context) {
+                Poll::Ready(Ok(())) => self.unflushed = false,
+                Poll::Ready(Err(_)) => return Err(Broken),
+                Poll::Pending => {}
             }
         }
         Ok(was_full && self.output.len() < OUTPUT_FULL_BYTES)

@@ -2,7 +2,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use docdb_ipc::{ClientCodec, Command, CreateMode, Execute, Reply, Request, RequestId, Response};
-use docdb_service::{EngineOptions, RunningService, Service, ServiceOptions, ShutdownReport};
+use docdb_service::{
+    EngineOptions, RunningService, Service, ServiceOptions, ShutdownReport, TlsOptions,
+};
 use docdb_types::{
     Action, CollectionName, DatabaseId, DatabaseName, Document, DocumentId, Error, Limits,
     Operation, Outcome,
@@ -71,6 +73,18 @@ pub(crate) fn options_in(directory: &Path) -> ServiceOptions {
         socket_path: Some(directory.join("docdb.sock")),
         ..ServiceOptions::default()
     }
+}
+
+/// Writes a certificate for `localhost` that is its own authority, and its key.
+pub(crate) fn certified(directory: &Path) -> TlsOptions {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let options = TlsOptions {
+        certificate: directory.join("certificate.pem"),
+        key: directory.join("key.pem"),
+    };
+    std::fs::write(&options.certificate, made.cert.pem()).unwrap();
+    std::fs::write(&options.key, made.signing_key.serialize_pem()).unwrap();
+    options
 }
 
 /// A client that shows every frame.

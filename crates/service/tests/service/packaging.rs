@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::harness::{Harness, create, read};
+use super::harness::{Harness, certified, create, read};
 
 fn packaged(file: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -14,7 +14,13 @@ fn packaged(file: &str) -> PathBuf {
 
 /// The names of all samples that a server tells.
 async fn samples() -> BTreeSet<String> {
-    let harness = Harness::start().await;
+    let certificate = tempfile::tempdir().unwrap();
+    let tls = certified(certificate.path());
+    let harness = Harness::start_with(|options| {
+        options.tcp.address = Some(([127, 0, 0, 1], 0).into());
+        options.tcp.tls = Some(tls);
+    })
+    .await;
     let (mut client, db) = harness.client_of("a").await;
     client.one(db, create(1, "1")).await.unwrap();
     client.one(db, read(2)).await.unwrap_err();
