@@ -218,6 +218,10 @@ impl LogReader {
         self.shared.all().into_iter().map(describe).collect()
     }
 
+    pub(crate) fn all_segments(&self) -> Vec<Arc<Segment>> {
+        self.shared.all()
+    }
+
     /// What the log has done since it was opened, and its size.
     #[must_use]
     pub fn statistics(&self) -> WalStatistics {
@@ -247,7 +251,7 @@ impl Drop for Pin {
 }
 
 impl Source<'_> {
-    fn of(segment: &Segment) -> Source<'_> {
+    pub(crate) fn of(segment: &Segment) -> Source<'_> {
         let file: &dyn File = &*segment.file;
         Source {
             file,

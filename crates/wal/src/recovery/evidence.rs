@@ -54,7 +54,7 @@ pub(super) fn evidence(
 
 /// The first batch from `offset` on that verifies as a whole: where it begins, and its first
 /// transaction.
-pub(super) fn next_whole_batch(
+pub(crate) fn next_whole_batch(
     scan: &mut Scan,
     source: &Source<'_>,
     offset: u64,

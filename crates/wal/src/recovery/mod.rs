@@ -10,5 +10,6 @@ mod open;
 mod report;
 mod walk;
 
+pub(crate) use evidence::next_whole_batch;
 pub use open::inspect;
 pub use report::{Damage, LogState, Recovered, Recovery};
