@@ -1,8 +1,6 @@
 //! The log as a source: the record of a certain version is found wherever it stands, and damage to
 //! sealed segments is found by looking.
 
-#![expect(clippy::unwrap_used, reason = "a failing call is a failing test")]
-
 mod fixture;
 
 use docdb_types::{CollectionId, TransactionId};
