@@ -2,7 +2,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use docdb_client::Endpoint;
 use tokio::task::JoinSet;
 
 use crate::config::{DatabasePlan, Plan};
@@ -11,6 +10,7 @@ use crate::halt::Halt;
 use crate::ids::Ids;
 use crate::ledger::Ledger;
 use crate::pacer::Pacer;
+use crate::peer::Address;
 use crate::preload::preload;
 use crate::random::Random;
 use crate::record::Reservoir;
@@ -28,7 +28,7 @@ const MOST_SAMPLES: usize = 100_000;
 #[derive(Debug)]
 pub(crate) struct Crew<'a> {
     plan: &'a Plan,
-    endpoint: &'a Endpoint,
+    address: &'a Address,
     pacer: Arc<Pacer>,
     trace: Option<Arc<Trace>>,
     step: Duration,
@@ -49,11 +49,15 @@ pub(crate) struct Desk {
 pub(crate) type Staff = (Vec<(usize, Worker)>, Vec<Arc<Pulse>>);
 
 impl<'a> Crew<'a> {
-    pub(crate) fn new(plan: &'a Plan, endpoint: &'a Endpoint, run: u32) -> Result<Self, RunError> {
+    pub(crate) fn new(plan: &'a Plan, address: &'a Address, run: u32) -> Result<Self, RunError> {
         let step = step_of(plan.end);
         let desks = plan.databases.iter().map(|database| Desk {
             forms: Arc::new(Forms::new(run, plan.seed, database.sizes.largest())),
-            ledger: Arc::new(Ledger::new()),
+            ledger: Arc::new(if address.has_versions() {
+                Ledger::new()
+            } else {
+                Ledger::blind()
+            }),
             series: Arc::new(SharedSeries::new(step)),
             ids: Arc::new(Ids::new(
                 database.keys,
@@ -78,7 +82,7 @@ impl<'a> Crew<'a> {
         };
         Ok(Self {
             plan,
-            endpoint,
+            address,
             pacer: Arc::new(Pacer::start()?),
             trace,
             step,
@@ -86,8 +90,8 @@ impl<'a> Crew<'a> {
         })
     }
 
-    pub(crate) const fn endpoint(&self) -> &Endpoint {
-        self.endpoint
+    pub(crate) const fn address(&self) -> &Address {
+        self.address
     }
 
     pub(crate) const fn step(&self) -> Duration {
@@ -104,8 +108,8 @@ impl<'a> Crew<'a> {
         for desk in &self.desks {
             let (database, forms) = (desk.database.clone(), Arc::clone(&desk.forms));
             let (ledger, halt) = (Arc::clone(&desk.ledger), Arc::clone(halt));
-            let endpoint = self.endpoint.clone();
-            tasks.spawn(async move { preload(&endpoint, &database, forms, &ledger, &halt).await });
+            let address = self.address.clone();
+            tasks.spawn(async move { preload(&address, &database, forms, &ledger, &halt).await });
         }
         while let Some(loaded) = tasks.join_next().await {
             loaded?.map_err(RunError::Preload)?;
@@ -142,7 +146,7 @@ impl<'a> Crew<'a> {
                 };
                 let trace = self.trace.as_ref();
                 let assignment = Assignment {
-                    endpoint: self.endpoint.clone(),
+                    address: self.address.clone(),
                     database: desk.database.name.clone(),
                     shifts: shifts(plan, place, number),
                     stages: plan.stages.len(),

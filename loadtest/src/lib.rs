@@ -49,6 +49,7 @@ mod measured;
 mod monitor;
 mod operation;
 mod pacer;
+mod peer;
 mod preload;
 mod process;
 mod random;
@@ -73,6 +74,9 @@ pub use matrix::{Cell, Matrix, MatrixArguments, MatrixError, measure_matrix};
 pub use measured::{DatabaseMeasured, Ending, Kill, Measured};
 pub use monitor::{Sample, ServerSample};
 pub use operation::{OperationKind, PerKind};
+pub use peer::{
+    Address, PeerUrl, PeerUrlError, Peers, PeersError, Place, Round, Side, Skipped, load_in_turns,
+};
 pub use process::ProcessFigures;
 pub use record::{KindRecord, StageRecord, Tally};
 pub use run::{Glance, RunError, run};

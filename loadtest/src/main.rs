@@ -1,5 +1,6 @@
 //! `docdb-loadtest`: puts load on a docdb server and measures what comes back.
 
+use std::cell::RefCell;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,11 +9,11 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Parser;
 use docdb_client::Endpoint;
-use docdb_loadtest::config::{Arguments, ConfigFile, Plan};
+use docdb_loadtest::config::{Arguments, ConfigFile, Plan, Target};
 use docdb_loadtest::report::{Comparison, Progress, Table, headline};
 use docdb_loadtest::{
     Halt, MatrixArguments, MatrixError, OwnServer, Replay, ceiling, judge_all, listens,
-    measure_matrix, report, run, serve,
+    load_in_turns, measure_matrix, report, run, serve,
 };
 
 const BAD_USAGE: u8 = 2;
@@ -139,7 +140,11 @@ fn compare(sides: &[String], folder: &Path) -> anyhow::Result<bool> {
 fn load(arguments: &Arguments) -> ExitCode {
     match plan(arguments) {
         Err(error) => fail(&error, ExitCode::from(BAD_USAGE)),
-        Ok(plan) => match measure(plan) {
+        Ok(plan) => match if plan.is_comparison() {
+            compare_targets(&plan)
+        } else {
+            measure(plan)
+        } {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
             Err(error) => fail(&error, ExitCode::FAILURE),
@@ -162,6 +167,36 @@ fn plan(arguments: &Arguments) -> anyhow::Result<Plan> {
     };
     report::check_writable(&plan).context("--output-dir, --output")?;
     Ok(plan)
+}
+
+/// Loads targets in turns. Answers whether every answer was right, and docdb was not skipped.
+#[tokio::main]
+async fn compare_targets(plan: &Plan) -> anyhow::Result<bool> {
+    let halt = Arc::new(Halt::default());
+    let signals = tokio::spawn(stop_on_signal(Arc::clone(&halt)));
+    let progress = RefCell::new(Progress::new(plan));
+    let program = std::env::current_exe()?;
+    let begun = |turn: usize, target: Target| {
+        *progress.borrow_mut() = Progress::new(plan);
+        // Where standard error is gone the figures are still measured.
+        let _ = writeln!(
+            std::io::stderr(),
+            "turn {} of {}: {}",
+            turn + 1,
+            plan.turns,
+            target.name()
+        );
+    };
+    let glance = |glance| progress.borrow_mut().show(glance);
+    let peers = load_in_turns(plan, &program, &halt, begun, glance).await;
+    signals.abort();
+    progress.borrow_mut().clear();
+    let peers = peers?;
+    say(&peers)?;
+    let path = report::write_peers(&peers, &plan.output_dir)?;
+    say(format_args!("figures in {}", path.display()))?;
+    let mut rounds = peers.sides.iter().flat_map(|side| &side.rounds);
+    Ok(rounds.all(|round| round.failures.is_empty()) && !halt.is_stopped())
 }
 
 /// Runs a plan. Answers whether it succeeded, and all that was asserted holds.

@@ -37,8 +37,8 @@ pub struct Measured {
     pub step: Duration,
     /// Some of the wrong answers, in words.
     pub wrong_answers: Vec<String>,
-    /// What the server says about itself.
-    pub server: ServerHello,
+    /// What the server says about itself, where it is docdb.
+    pub server: Option<ServerHello>,
     /// What was seen of the server as a whole.
     pub server_samples: Vec<ServerSample>,
     /// When the run killed its server.
@@ -175,6 +175,22 @@ impl Measured {
         processors
             .is_finite()
             .then_some((processors, figures.resident_bytes))
+    }
+
+    /// Processor time from the moment `from` of the run to its end, of the server and of the
+    /// generator, in seconds; `None` where the system does not tell.
+    #[must_use]
+    pub fn processor_seconds(&self, from: Duration) -> (Option<f64>, Option<f64>) {
+        let between = |figures: fn(&ServerSample) -> Option<ProcessFigures>| {
+            let mut samples = self.server_samples.iter().filter(|s| s.at >= from);
+            let first = figures(samples.next()?)?;
+            let last = figures(samples.next_back()?)?;
+            Some(last.cpu.saturating_sub(first.cpu).as_secs_f64())
+        };
+        (
+            between(|sample| sample.process),
+            between(|sample| sample.generator),
+        )
     }
 
     /// How many times what was measured the generator makes against a server that does nothing.

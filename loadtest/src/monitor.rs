@@ -8,7 +8,8 @@ use docdb_client::{
 use docdb_types::{Category, DatabaseName, Error};
 
 use crate::config::{DatabasePlan, Plan};
-use crate::process::{ProcessFigures, figures_of, listener_of};
+use crate::peer::Address;
+use crate::process::{ProcessFigures, figures_of, figures_of_family, listener_of};
 
 /// A server that is asked for its figures may take so long.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -40,9 +41,10 @@ pub struct ServerSample {
 /// Looks at the databases of a run from outside.
 #[derive(Debug)]
 pub(crate) struct Monitor {
-    endpoint: Endpoint,
+    address: Address,
     client: Option<Client>,
-    server: ServerHello,
+    /// `None`: not docdb, and so not asked for figures.
+    server: Option<ServerHello>,
     process: Option<u32>,
     gauges: Vec<Gauge>,
     samples: Vec<ServerSample>,
@@ -65,28 +67,44 @@ pub(crate) struct Gauge {
 
 impl Monitor {
     /// Connects and opens the databases, which creates those that are missing.
-    pub(crate) async fn connect(endpoint: &Endpoint, plan: &Plan) -> Result<Self, Error> {
-        let client = connect(endpoint).await?;
+    pub(crate) async fn connect(address: &Address, plan: &Plan) -> Result<Self, Error> {
+        let client = match address {
+            Address::Docdb(endpoint) => Some(connect(endpoint).await?),
+            Address::Postgres(_) | Address::Redis(_) => None,
+        };
         let mut gauges = Vec::with_capacity(plan.databases.len());
         for database in &plan.databases {
-            gauges.push(Gauge::open(&client, database).await?);
+            gauges.push(Gauge::open(client.as_ref(), database).await?);
         }
         Ok(Self {
-            endpoint: endpoint.clone(),
-            server: client.server().clone(),
-            client: Some(client),
-            process: listener(endpoint).await,
+            address: address.clone(),
+            server: client.as_ref().map(|client| client.server().clone()),
+            client,
+            process: listener(address).await,
             gauges,
             samples: Vec::new(),
         })
     }
 
-    pub(crate) const fn server(&self) -> &ServerHello {
-        &self.server
+    pub(crate) const fn server(&self) -> Option<&ServerHello> {
+        self.server.as_ref()
     }
 
     /// Looks at the server and at every database once.
     pub(crate) async fn look(&mut self, at: Duration) {
+        let figures = match self.server {
+            Some(_) => self.ask(at).await,
+            None => None,
+        };
+        self.samples.push(ServerSample {
+            at,
+            figures,
+            process: self.process.and_then(figures_of_family),
+            generator: figures_of(std::process::id()),
+        });
+    }
+
+    async fn ask(&mut self, at: Duration) -> Option<ServerStatistics> {
         self.connect_anew().await;
         let mut server = None;
         let mut is_broken = false;
@@ -99,12 +117,7 @@ impl Monitor {
         if is_broken {
             self.client = None;
         }
-        self.samples.push(ServerSample {
-            at,
-            figures: server,
-            process: self.process.and_then(figures_of),
-            generator: figures_of(std::process::id()),
-        });
+        server
     }
 
     /// Connects again after the server was away.
@@ -112,7 +125,10 @@ impl Monitor {
         if self.client.is_some() {
             return;
         }
-        let Ok(client) = connect(&self.endpoint).await else {
+        let Address::Docdb(endpoint) = &self.address else {
+            return;
+        };
+        let Ok(client) = connect(endpoint).await else {
             return;
         };
         for gauge in &mut self.gauges {
@@ -121,7 +137,7 @@ impl Monitor {
                 .await;
             gauge.database = opened.ok();
         }
-        self.process = listener(&self.endpoint).await;
+        self.process = listener(&self.address).await;
         self.client = Some(client);
     }
 
@@ -140,21 +156,22 @@ async fn connect(endpoint: &Endpoint) -> Result<Client, Error> {
     Client::connect(endpoint, options).await
 }
 
-async fn listener(endpoint: &Endpoint) -> Option<u32> {
-    match endpoint {
-        Endpoint::Unix(path) => listener_of(path).await,
-        Endpoint::Tcp(_) => None,
-    }
+async fn listener(address: &Address) -> Option<u32> {
+    listener_of(address.socket()?).await
 }
 
 impl Gauge {
-    async fn open(client: &Client, plan: &DatabasePlan) -> Result<Self, Error> {
-        let database = client
-            .open(plan.name.as_str(), CreateMode::IfMissing)
-            .await?;
+    async fn open(client: Option<&Client>, plan: &DatabasePlan) -> Result<Self, Error> {
+        let database = match client {
+            None => None,
+            Some(client) => {
+                let name = plan.name.as_str();
+                Some(client.open(name, CreateMode::IfMissing).await?)
+            }
+        };
         Ok(Self {
             name: plan.name.clone(),
-            database: Some(database),
+            database,
             wal_dir: plan.wal_dir.clone(),
             log: Vec::new(),
             healings: Vec::new(),

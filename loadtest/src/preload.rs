@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use docdb_client::{Endpoint, Reply, RequestId};
+use docdb_client::{Reply, RequestId};
 use docdb_types::{Action, Code, DocumentId, Error};
 
 use crate::config::DatabasePlan;
@@ -9,6 +9,7 @@ use crate::halt::Halt;
 use crate::ledger::Ledger;
 use crate::link::Link;
 use crate::operation::OperationKind;
+use crate::peer::Address;
 use crate::verdict::{Act, Asked, Verdict, judge};
 
 /// Documents and bytes of one request.
@@ -24,13 +25,13 @@ const WRITER: u16 = 0;
 /// # Errors
 /// The first that any request or operation answers.
 pub(crate) async fn preload(
-    endpoint: &Endpoint,
+    address: &Address,
     plan: &DatabasePlan,
     forms: Arc<Forms>,
     ledger: &Ledger,
     halt: &Halt,
 ) -> Result<(), Error> {
-    let mut link = Link::connect(endpoint, &plan.name).await?;
+    let mut link = Link::connect(address, &plan.name).await?;
     let mut composer = Composer::new(Arc::clone(&forms), WRITER);
     let bytes = plan.sizes.typical();
     let step = (MOST_BYTES / bytes.max(1)).max(1) as u64;

@@ -28,6 +28,40 @@ pub(crate) fn figures_of(pid: u32) -> Option<ProcessFigures> {
     parse(&stat, &status)
 }
 
+/// The figures of a process and of everything that it started, also of what has ended since:
+/// PostgreSQL has a process per connection.
+pub(crate) fn figures_of_family(pid: u32) -> Option<ProcessFigures> {
+    let mut all = figures_of(pid)?;
+    all.cpu += cpu_of_ended_children(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+        .unwrap_or_default();
+    // Every thread of a process may have started others.
+    for task in std::fs::read_dir(format!("/proc/{pid}/task"))
+        .ok()?
+        .flatten()
+    {
+        let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        let children = children.split_ascii_whitespace();
+        for child in children.filter_map(|child| child.parse().ok()) {
+            if let Some(figures) = figures_of_family(child) {
+                all.cpu += figures.cpu;
+                all.resident_bytes += figures.resident_bytes;
+            }
+        }
+    }
+    Some(all)
+}
+
+/// Fields 16 and 17 of proc(5), cutime and cstime.
+fn cpu_of_ended_children(stat: &str) -> Option<Duration> {
+    let (_, behind) = stat.rsplit_once(')')?;
+    let mut fields = behind.split_ascii_whitespace();
+    let user: u64 = fields.nth(13)?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some(Duration::from_millis(
+        (user + system) * 1000 / TICKS_PER_SECOND,
+    ))
+}
+
 fn parse(stat: &str, status: &str) -> Option<ProcessFigures> {
     // The name of the program is in parentheses and may contain anything.
     let (_, behind) = stat.rsplit_once(')')?;
@@ -56,6 +90,11 @@ mod tests {
         let figures = parse(stat, status).unwrap();
         assert_eq!(figures.cpu, Duration::from_millis(2250));
         assert_eq!(figures.resident_bytes, 2 << 20);
+        let ended = "42 (x) S 1 42 42 0 -1 4194560 1 2 3 4 150 75 30 20 20 0 9 0 100 1 2";
+        assert_eq!(
+            cpu_of_ended_children(ended),
+            Some(Duration::from_millis(500))
+        );
         assert_eq!(parse("", status), None);
         assert_eq!(parse(stat, "Name: kernel thread"), None);
     }

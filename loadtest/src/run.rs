@@ -13,6 +13,7 @@ use crate::crew::{Crew, Desk};
 use crate::halt::Halt;
 use crate::measured::{DatabaseMeasured, Ending, Kill, Measured};
 use crate::monitor::Monitor;
+use crate::peer::Address;
 use crate::random::scatter;
 use crate::record::LatencySample;
 use crate::record::StageRecord;
@@ -62,8 +63,8 @@ pub enum RunError {
     BrokenOff(#[from] JoinError),
 }
 
-/// Runs a plan against a server. `own` is the server where the run started it itself, to be killed
-/// if the plan says so. `glance` is called a few times a second.
+/// Runs a plan against a docdb server. `own` is the server where the run started it itself, to be
+/// killed if the plan says so. `glance` is called a few times a second.
 ///
 /// # Errors
 /// [`RunError`]; once operations have begun, trouble with the server is measured instead.
@@ -71,14 +72,25 @@ pub async fn run(
     plan: &Plan,
     endpoint: &Endpoint,
     halt: &Arc<Halt>,
+    own: Option<&mut OwnServer>,
+    glance: impl FnMut(Glance),
+) -> Result<Measured, RunError> {
+    run_at(plan, &Address::Docdb(endpoint.clone()), halt, own, glance).await
+}
+
+/// Runs a plan against a server of any kind.
+pub(crate) async fn run_at(
+    plan: &Plan,
+    address: &Address,
+    halt: &Arc<Halt>,
     mut own: Option<&mut OwnServer>,
     mut glance: impl FnMut(Glance),
 ) -> Result<Measured, RunError> {
-    let mut monitor = Monitor::connect(endpoint, plan)
+    let mut monitor = Monitor::connect(address, plan)
         .await
         .map_err(RunError::Begin)?;
-    let server = monitor.server().clone();
-    let crew = Crew::new(plan, endpoint, run_number())?;
+    let server = monitor.server().cloned();
+    let crew = Crew::new(plan, address, run_number())?;
     if plan.preload {
         crew.preload(halt).await?;
     }
@@ -261,7 +273,7 @@ async fn read_again(crew: &Crew<'_>) -> Verification {
         ..
     } in crew.desks()
     {
-        all.merge(verify(crew.endpoint(), &database.name, forms, ledger).await);
+        all.merge(verify(crew.address(), &database.name, forms, ledger).await);
     }
     all
 }

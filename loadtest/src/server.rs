@@ -43,7 +43,7 @@ pub struct OwnServer {
 
 /// A process that is killed when it is dropped.
 #[derive(Debug)]
-struct Running(Child);
+pub(crate) struct Running(Child);
 
 /// Why there is no server of one's own.
 #[derive(Debug, thiserror::Error)]
@@ -125,7 +125,15 @@ impl OwnServer {
 }
 
 impl Running {
-    fn end(&mut self) -> std::io::Result<()> {
+    pub(crate) const fn of(child: Child) -> Self {
+        Self(child)
+    }
+
+    pub(crate) fn has_ended(&mut self) -> std::io::Result<bool> {
+        Ok(self.0.try_wait()?.is_some())
+    }
+
+    pub(crate) fn end(&mut self) -> std::io::Result<()> {
         self.0.kill()?;
         self.0.wait().map(drop)
     }
@@ -149,7 +157,7 @@ async fn launch(program: &Path, directory: &Path) -> Result<Running, OwnServerEr
         .spawn()?;
     let mut process = Running(child);
     let latest = Instant::now() + LONGEST_START;
-    while process.0.try_wait()?.is_none() && Instant::now() < latest {
+    while !process.has_ended()? && Instant::now() < latest {
         if listens(&socket_in(directory)).await? {
             return Ok(process);
         }

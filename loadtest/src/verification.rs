@@ -1,10 +1,11 @@
-use docdb_client::{Endpoint, Reply};
+use docdb_client::Reply;
 use docdb_types::{Action, Code, DatabaseName, DocumentId, Error, Outcome};
 
 use crate::document::Forms;
 use crate::ledger::Ledger;
 use crate::link::Link;
 use crate::operation::OperationKind;
+use crate::peer::Address;
 use crate::verdict::{Act, Asked, Verdict, judge};
 
 /// Documents of one request.
@@ -52,14 +53,14 @@ impl Verification {
 
 /// Reads every document of a database that the run knows of. Nothing else may be under way.
 pub(crate) async fn verify(
-    endpoint: &Endpoint,
+    address: &Address,
     database: &DatabaseName,
     forms: &Forms,
     ledger: &Ledger,
 ) -> Verification {
     let known = ledger.known();
     let mut verification = Verification::default();
-    let mut link = match Link::connect(endpoint, database).await {
+    let mut link = match Link::connect(address, database).await {
         Ok(link) => link,
         Err(error) => {
             verification.give_up(known.len(), &error);

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use docdb_client::{Endpoint, RequestId, TransactionHandle};
+use docdb_client::{RequestId, TransactionHandle};
 use docdb_types::{Code, DatabaseName, DocumentId, Error, Version};
 
 use crate::document::Composer;
@@ -12,6 +12,7 @@ use crate::ids::Ids;
 use crate::ledger::Ledger;
 use crate::link::Link;
 use crate::pacer::Pacer;
+use crate::peer::Address;
 use crate::record::{LatencySample, Reservoir, StageRecord};
 use crate::series::Recorder;
 use crate::shift::Shift;
@@ -25,7 +26,7 @@ const LONGEST_DELAY: Duration = Duration::from_millis(200);
 /// What a worker needs to know from the beginning.
 #[derive(Debug)]
 pub(crate) struct Assignment {
-    pub(crate) endpoint: Endpoint,
+    pub(crate) address: Address,
     pub(crate) database: DatabaseName,
     pub(crate) shifts: Vec<Shift>,
     pub(crate) stages: usize,
@@ -136,7 +137,7 @@ enum Due {
 
 impl Worker {
     pub(crate) async fn new(assignment: Assignment, recorder: Recorder) -> Result<Self, Error> {
-        let link = Link::connect(&assignment.endpoint, &assignment.database).await?;
+        let link = Link::connect(&assignment.address, &assignment.database).await?;
         let stages = vec![StageRecord::default(); assignment.stages];
         let watch = Box::pin(tokio::time::sleep(assignment.answer_patience));
         Ok(Self {
@@ -352,7 +353,7 @@ impl Worker {
         let mut delay = FIRST_DELAY;
         let patience = Instant::now() + self.assignment.server_patience;
         while Instant::now() < end && !self.assignment.halt.is_stopped() {
-            match Link::connect(&self.assignment.endpoint, &self.assignment.database).await {
+            match Link::connect(&self.assignment.address, &self.assignment.database).await {
                 Ok(link) => {
                     self.link = link;
                     return true;

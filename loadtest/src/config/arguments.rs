@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use super::{Inserts, KeyDistribution, SizeDistribution, Span, Workload};
+use crate::peer::PeerUrl;
 
 /// What is asked of a run on the command line.
 #[derive(Debug, Clone, Default, clap::Parser)]
@@ -147,15 +148,39 @@ pub struct Arguments {
     /// at all [default: 1s]
     #[arg(long, value_name = "TIME")]
     pub ceiling: Option<Span>,
-    /// What is loaded
-    #[arg(long, value_enum, default_value_t)]
-    pub target: Target,
+    /// What is loaded; several of them, or a peer: in turns, and compared
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "docdb")]
+    pub target: Vec<Target>,
+    /// How often each of several targets is loaded [default: 5]
+    #[arg(long, value_name = "N")]
+    pub turns: Option<usize>,
+    /// PostgreSQL to load [default: one of its own, of installed programs]
+    #[arg(long, value_name = "URL", value_parser = PeerUrl::postgres)]
+    pub postgres_url: Option<PeerUrl>,
+    /// Redis to load [default: one of its own, of installed programs]
+    #[arg(long, value_name = "URL", value_parser = PeerUrl::redis)]
+    pub redis_url: Option<PeerUrl>,
 }
 
 /// What is loaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, clap::ValueEnum)]
 pub enum Target {
     /// A docdb server.
-    #[default]
     Docdb,
+    /// PostgreSQL: documents as `jsonb`, prepared statements, synchronous commit.
+    Postgres,
+    /// Redis: documents as strings, an append-only file that is synced before every answer.
+    Redis,
+}
+
+impl Target {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Docdb => "docdb",
+            Self::Postgres => "postgres",
+            Self::Redis => "redis",
+        }
+    }
 }

@@ -9,7 +9,7 @@ use super::rules::{PlanError, Rules};
 use super::workload::Recipe;
 use super::{
     Arguments, ConfigFile, Crud, DatabasePlan, FileDatabase, Inserts, KeyDistribution, Mix, Phase,
-    Plan, SizeDistribution,
+    Plan, SizeDistribution, Target,
 };
 use crate::document::{MAX_DOCUMENT_COUNT, MAX_WRITERS, MIN_DOCUMENT_BYTES};
 use crate::judgement::parse_assertions;
@@ -26,6 +26,8 @@ const DEFAULT_SCAN_LENGTH: u32 = 100;
 const DEFAULT_TRANSACTION_SIZE: usize = 4;
 const DEFAULT_ANSWER_PATIENCE: Duration = Duration::from_secs(10);
 const DEFAULT_SERVER_PATIENCE: Duration = Duration::from_secs(5);
+const DEFAULT_TURNS: usize = 5;
+const MOST_TURNS: usize = 1000;
 const DEFAULT_CEILING: Duration = Duration::from_secs(1);
 /// Behind the moment at which the last recorded operation is due.
 const REPLAY_PATIENCE: Duration = Duration::from_secs(3000);
@@ -139,6 +141,10 @@ impl Plan {
             kill_every: arguments.kill_every.map(|span| span.0),
             verify: arguments.verify || arguments.kill_every.is_some(),
             ceiling: span(arguments.ceiling, DEFAULT_CEILING),
+            targets: targets(&arguments.target),
+            turns: arguments.turns.unwrap_or(DEFAULT_TURNS),
+            postgres_url: arguments.postgres_url.clone(),
+            redis_url: arguments.redis_url.clone(),
         };
         if let Some(text) = arguments.assert.as_ref().or(test.assert.as_ref()) {
             match parse_assertions(text) {
@@ -153,6 +159,9 @@ impl Plan {
             Some(replay) => plan.replay(arguments, replay, &mut rules),
         }
         plan.cut();
+        if plan.is_comparison() {
+            plan.check_comparison(arguments, &mut rules);
+        }
         rules.check(
             "workers",
             plan.connections() <= MAX_WRITERS,
@@ -160,6 +169,49 @@ impl Plan {
             "65535 in all at most",
         );
         rules.finish(plan)
+    }
+
+    /// What every target can be asked for, and what a comparison has.
+    fn check_comparison(&self, arguments: &Arguments, rules: &mut Rules) {
+        rules.check(
+            "--turns",
+            (1..=MOST_TURNS).contains(&self.turns),
+            self.turns,
+            "1 to 1000",
+        );
+        for (flag, is_given) in [
+            ("--record", arguments.record.is_some()),
+            ("--replay", arguments.replay.is_some()),
+            ("--kill-every", arguments.kill_every.is_some()),
+            ("--verify", arguments.verify),
+            ("--assert", arguments.assert.is_some()),
+            ("--csv", self.csv),
+        ] {
+            if is_given {
+                rules.refuse(flag, "beside several targets or a peer".to_owned());
+            }
+        }
+        let is_common = |kind: OperationKind| {
+            matches!(
+                kind,
+                OperationKind::Create
+                    | OperationKind::Read
+                    | OperationKind::Update
+                    | OperationKind::Delete
+            )
+        };
+        let shifts = self.stages.iter().flat_map(|stage| &stage.mixes);
+        let mut mixes = shifts.flat_map(|shift| [shift.start, shift.end]);
+        let is_asked_of_all = |mix: Mix| {
+            let mut kinds = mix.0.iter();
+            kinds.all(|(kind, percent)| *percent == 0 || is_common(kind))
+        };
+        if let Some(mix) = mixes.find(|mix| !is_asked_of_all(*mix)) {
+            rules.refuse(
+                "--target",
+                format!("{mix}, allowed beside a peer: create, read, update and delete"),
+            );
+        }
     }
 
     /// Takes databases and workers from a recording.
@@ -486,4 +538,18 @@ fn seed_of_clock() -> u64 {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     crate::random::scatter(now.as_secs() ^ u64::from(now.subsec_nanos()).rotate_left(32)) >> 11
+}
+
+/// Every target once, in the order in which they were named.
+fn targets(named: &[Target]) -> Vec<Target> {
+    let mut targets: Vec<Target> = Vec::new();
+    for target in named {
+        if !targets.contains(target) {
+            targets.push(*target);
+        }
+    }
+    if targets.is_empty() {
+        targets.push(Target::Docdb);
+    }
+    targets
 }

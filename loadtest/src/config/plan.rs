@@ -5,8 +5,9 @@ use std::time::Duration;
 use docdb_types::DatabaseName;
 
 use super::profile::Base;
-use super::{Inserts, KeyDistribution, Mix, Phase, SizeDistribution, Stage, Workload};
+use super::{Inserts, KeyDistribution, Mix, Phase, SizeDistribution, Stage, Target, Workload};
 use crate::judgement::Assertion;
+use crate::peer::PeerUrl;
 use crate::trace::Replay;
 
 /// A run, fully decided and checked.
@@ -72,6 +73,14 @@ pub struct Plan {
     pub answer_patience: Duration,
     /// A server that cannot be reached for so long is lost.
     pub server_patience: Duration,
+    /// What is loaded, in the order in which it was named.
+    pub targets: Vec<Target>,
+    /// How often each of several targets is loaded.
+    pub turns: usize,
+    /// PostgreSQL, where it is not one of its own.
+    pub postgres_url: Option<PeerUrl>,
+    /// Redis, where it is not one of its own.
+    pub redis_url: Option<PeerUrl>,
     /// What must hold at the end.
     pub assertions: Vec<Assertion>,
     /// Where every operation is written.
@@ -137,6 +146,12 @@ impl Plan {
             let workers = self.connections_of(database).max(1);
             (all / workers + usize::from(worker < all % workers)).max(1)
         })
+    }
+
+    /// Whether targets are loaded in turns and held against each other.
+    #[must_use]
+    pub fn is_comparison(&self) -> bool {
+        self.targets != [Target::Docdb]
     }
 
     /// Where the file of results goes.

@@ -155,12 +155,13 @@ impl fmt::Display for Table<'_> {
 
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
 fn of_server(formatter: &mut fmt::Formatter<'_>, measured: &Measured) -> fmt::Result {
-    let server = &measured.server;
-    write!(
-        formatter,
-        "server {}, fsync {}",
-        server.server_version, server.fsync_mode
-    )?;
+    if let Some(server) = &measured.server {
+        write!(
+            formatter,
+            "server {}, fsync {}",
+            server.server_version, server.fsync_mode
+        )?;
+    }
     if let Some((processors, resident)) = measured.server_load() {
         write!(
             formatter,

@@ -116,11 +116,12 @@ impl Details {
     pub(super) fn new(plan: &Plan, measured: &Measured, judged: &[Judged]) -> Self {
         let total = measured.total();
         let all = total.all();
+        let server = measured.server.as_ref();
         Self {
             started_at: Timestamp(measured.started_at).to_string(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            server_version: measured.server.server_version.clone(),
-            fsync_mode: measured.server.fsync_mode.to_string(),
+            server_version: server.map_or_else(String::new, |s| s.server_version.clone()),
+            fsync_mode: server.map_or_else(String::new, |s| s.fsync_mode.to_string()),
             workload: plan.workload.map(crate::config::Workload::name),
             mix: plan.mix.to_string(),
             distribution: plan.keys.to_string(),

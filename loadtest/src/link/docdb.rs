@@ -1,7 +1,3 @@
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
-
 use docdb_client::{
     ClientOptions, Command, Connection, CreateMode, CursorId, Endpoint, Execute, Reply, RequestId,
     Response, ScanRequest, TransactionHandle,
@@ -18,17 +14,16 @@ fn operations(actions: impl IntoIterator<Item = Action>) -> Vec<Operation> {
     actions.into_iter().map(operation).collect()
 }
 
-/// One connection to one database of the server under load: everything that a worker knows about
-/// what it speaks to. Another kind of server is another link.
+/// One connection to one database of a docdb server.
 #[derive(Debug)]
-pub(crate) struct Link {
+pub(crate) struct DocdbLink {
     connection: Connection,
     database: DatabaseId,
 }
 
-impl Link {
+impl DocdbLink {
     /// Connects and opens the database, which creates it when it is missing.
-    pub(crate) async fn connect(
+    pub(super) async fn connect(
         endpoint: &Endpoint,
         database: &DatabaseName,
     ) -> Result<Self, Error> {
@@ -54,7 +49,7 @@ impl Link {
     }
 
     /// Queues operations, run in order.
-    pub(crate) fn execute(
+    pub(super) fn execute(
         &mut self,
         actions: impl IntoIterator<Item = Action>,
     ) -> Result<RequestId, Error> {
@@ -63,7 +58,7 @@ impl Link {
     }
 
     /// Queues operations of a transaction, run in order.
-    pub(crate) fn execute_in(
+    pub(super) fn execute_in(
         &mut self,
         transaction: TransactionHandle,
         actions: impl IntoIterator<Item = Action>,
@@ -74,7 +69,7 @@ impl Link {
     }
 
     /// Queues the beginning of a transaction.
-    pub(crate) fn begin(&mut self) -> Result<RequestId, Error> {
+    pub(super) fn begin(&mut self) -> Result<RequestId, Error> {
         self.connection.send(Command::Begin {
             database: self.database,
             isolation: Isolation::default(),
@@ -82,7 +77,7 @@ impl Link {
     }
 
     /// Queues the commit of a transaction.
-    pub(crate) fn commit(&mut self, transaction: TransactionHandle) -> Result<RequestId, Error> {
+    pub(super) fn commit(&mut self, transaction: TransactionHandle) -> Result<RequestId, Error> {
         self.connection.send(Command::Commit {
             database: self.database,
             transaction: Some(transaction),
@@ -91,7 +86,7 @@ impl Link {
     }
 
     /// Queues the end of a transaction without a trace.
-    pub(crate) fn roll_back(&mut self, transaction: TransactionHandle) -> Result<RequestId, Error> {
+    pub(super) fn roll_back(&mut self, transaction: TransactionHandle) -> Result<RequestId, Error> {
         let database = self.database;
         self.connection.send(Command::Rollback {
             database,
@@ -100,7 +95,7 @@ impl Link {
     }
 
     /// Queues a scan of up to `limit` documents.
-    pub(crate) fn scan(&mut self, from: DocumentId, limit: u32) -> Result<RequestId, Error> {
+    pub(super) fn scan(&mut self, from: DocumentId, limit: u32) -> Result<RequestId, Error> {
         self.connection.send(Command::Scan(ScanRequest {
             database: self.database,
             collection: CollectionName::DEFAULT,
@@ -113,27 +108,17 @@ impl Link {
     }
 
     /// Queues the end of a scan that has more.
-    pub(crate) fn close_cursor(&mut self, cursor: CursorId) -> Result<RequestId, Error> {
+    pub(super) fn close_cursor(&mut self, cursor: CursorId) -> Result<RequestId, Error> {
         self.connection.send(Command::CloseCursor { cursor })
     }
 
     /// Writes all that is queued.
-    pub(crate) async fn flush(&mut self) -> Result<(), Error> {
+    pub(super) async fn flush(&mut self) -> Result<(), Error> {
         self.connection.flush().await
     }
 
     /// Waits for the next answer. Safe to give up and call again.
-    pub(crate) async fn receive(&mut self) -> Result<Response, Error> {
+    pub(super) async fn receive(&mut self) -> Result<Response, Error> {
         self.connection.receive().await
-    }
-
-    /// An answer that has arrived already, if there is one.
-    pub(crate) async fn received(&mut self) -> Option<Result<Response, Error>> {
-        let mut receiving = pin!(self.connection.receive());
-        poll_fn(|context| match receiving.as_mut().poll(context) {
-            Poll::Ready(response) => Poll::Ready(Some(response)),
-            Poll::Pending => Poll::Ready(None),
-        })
-        .await
     }
 }
