@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use docdb_storage::{
-    CompactionCandidate, CompactionPolicy, DataFileNumber, Merge, MergeStep, StorageError,
+    CompactionCandidate, CompactionPolicy, DataFileNumber, Merge, MergeStep, Parity, StorageError,
 };
 use docdb_types::Error;
 use parking_lot::MutexGuard;
@@ -214,6 +214,7 @@ impl Checkpointer {
             live: &live,
             inputs,
             output: self.manifest.next_data_file,
+            parity: Parity::DEFAULT,
             metadata: &metadata,
         };
         let merged = merge.run(&mut |file, entry| {

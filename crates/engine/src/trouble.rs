@@ -59,7 +59,12 @@ pub(crate) fn of_storage(error: StorageError) -> Error {
             };
             Error::new(of_system(&source, code), text)
         }
-        StorageError::Corrupt { path, offset, .. } => {
+        StorageError::Corrupt { path, offset, .. }
+        | StorageError::Lost {
+            path,
+            original_offset: offset,
+            ..
+        } => {
             let error = Error::new(Code::CorruptRecord, text).at_offset(offset);
             match path.file_name() {
                 Some(name) => error.in_file(name.to_string_lossy()),

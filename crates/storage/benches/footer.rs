@@ -6,7 +6,7 @@ use std::path::Path;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use docdb_storage::{
-    DataFile, DataFileWriter, FileSet, Index, Manifest, Record, RecordKind, StorageHome,
+    DataFile, DataFileWriter, FileSet, Index, Manifest, Parity, Record, RecordKind, StorageHome,
 };
 use docdb_types::{CollectionId, DatabaseName, DatabaseUid, TransactionId};
 use docdb_vfs::Host;
@@ -27,7 +27,8 @@ fn written(home: &StorageHome, files: u64) -> Manifest {
     let mut manifest = Manifest::empty();
     for file in 0..files {
         let metadata = manifest.next_metadata(&[]);
-        let mut writer = DataFileWriter::create(home, manifest.next_data_file).unwrap();
+        let mut writer =
+            DataFileWriter::create(home, manifest.next_data_file, Parity::DEFAULT).unwrap();
         for id in (file..DOCUMENTS).step_by(files as usize) {
             writer
                 .push(&Record {

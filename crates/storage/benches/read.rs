@@ -10,7 +10,7 @@ use std::path::Path;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use docdb_storage::{
-    DataFile, DataFileWriter, FooterEntry, Manifest, Record, RecordIdentity, RecordKind,
+    DataFile, DataFileWriter, FooterEntry, Manifest, Parity, Record, RecordIdentity, RecordKind,
     StorageHome,
 };
 use docdb_types::{CollectionId, DatabaseName, DatabaseUid, TransactionId};
@@ -31,7 +31,8 @@ fn home(directory: &Path) -> StorageHome {
 fn write(home: &StorageHome) -> DataFile {
     let manifest = Manifest::empty();
     let payload = [b'1'; DOCUMENT_BYTES];
-    let mut writer = DataFileWriter::create(home, manifest.next_data_file).unwrap();
+    let mut writer =
+        DataFileWriter::create(home, manifest.next_data_file, Parity::DEFAULT).unwrap();
     for id in 0..DOCUMENTS {
         writer
             .push(&Record {

@@ -9,7 +9,7 @@ use std::error::Error;
 
 use docdb_storage::{
     CompactionCandidate, CompactionPolicy, DataFileWriter, FileSet, Index, Location, Manifest,
-    Merge, MergeStep, Record, RecordIdentity, RecordKind, StorageError, StorageHome,
+    Merge, MergeStep, Parity, Record, RecordIdentity, RecordKind, StorageError, StorageHome,
 };
 use docdb_types::{CollectionId, DatabaseName, DatabaseUid, DocumentId, TransactionId};
 use docdb_vfs::Host;
@@ -51,6 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         live: &live,
         inputs: &inputs,
         output,
+        parity: Parity::DEFAULT,
         metadata: &metadata,
     };
     let merged = merge.run(&mut |file, entry| MergeStep::of(index.needs(file, entry)))?;
@@ -76,7 +77,7 @@ fn add(
     ids: impl Iterator<Item = u64>,
 ) -> Result<Manifest, StorageError> {
     let metadata = manifest.next_metadata(&[]);
-    let mut writer = DataFileWriter::create(home, manifest.next_data_file)?;
+    let mut writer = DataFileWriter::create(home, manifest.next_data_file, Parity::DEFAULT)?;
     for id in ids.filter_map(DocumentId::new) {
         writer.push(&Record {
             collection: LINES,

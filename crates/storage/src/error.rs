@@ -69,6 +69,21 @@ pub enum StorageError {
         /// Which structure, and what is wrong with it.
         what: &'static str,
     },
+    /// A record that is known to be lost: the file that held it was damaged beyond its parity.
+    #[error(
+        "{} has lost the record at offset {offset}: it stood at offset {original_offset} of data \
+         file {original}, which was damaged", path.display()
+    )]
+    Lost {
+        /// The file that says so.
+        path: PathBuf,
+        /// Where it says so, in bytes.
+        offset: u64,
+        /// The data file that was damaged.
+        original: DataFileNumber,
+        /// Where the record stood in it, in bytes.
+        original_offset: u64,
+    },
     /// A file that a newer release wrote. It has not been touched.
     #[error("{} has format version {version}, this release knows {known}", path.display())]
     NewerFormat {
@@ -160,7 +175,10 @@ impl StorageError {
     pub const fn is_corruption(&self) -> bool {
         matches!(
             self,
-            Self::Corrupt { .. } | Self::Missing { .. } | Self::Misplaced { .. }
+            Self::Corrupt { .. }
+                | Self::Lost { .. }
+                | Self::Missing { .. }
+                | Self::Misplaced { .. }
         )
     }
 

@@ -10,7 +10,8 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::error::FileAction;
 use crate::{
-    DataFile, DataFileNumber, DataFileRecord, Manifest, StorageError, StorageFile, StorageHome,
+    DataFile, DataFileNumber, DataFileRecord, Manifest, Opened, StorageError, StorageFile,
+    StorageHome,
 };
 
 type Files = BTreeMap<DataFileNumber, Arc<DataFile>>;
@@ -90,7 +91,7 @@ impl Shared {
     }
 }
 
-/// A live data file whose frame is damaged, and which was opened by salvage.
+/// A live data file whose frame is damaged, and which was opened through its parity or by salvage.
 #[derive(Debug)]
 pub struct SalvagedFile {
     /// The file.
@@ -99,14 +100,16 @@ pub struct SalvagedFile {
     pub error: StorageError,
     /// Where records have been lost, as byte ranges: see [`Salvage::lost`](crate::Salvage::lost).
     pub lost: Vec<Range<u64>>,
+    /// Whether parity restored the frame: nothing is lost unless a record says so.
+    pub is_restored: bool,
 }
 
 impl FileSet {
-    /// Opens every data file that the manifest names. One whose frame is damaged is salvaged, and
+    /// Opens every data file that the manifest names, at its best. One whose frame is damaged is
     /// reported.
     ///
     /// # Errors
-    /// As [`DataFile::open`] and [`DataFile::salvage`]; [`StorageError::Misplaced`] when a file is
+    /// As [`DataFile::open_at_best`]; [`StorageError::Misplaced`] when a file is
     /// not the one that the manifest means.
     pub fn open(
         home: &StorageHome,
@@ -116,19 +119,16 @@ impl FileSet {
         let mut salvaged = Vec::new();
         for record in &manifest.data_files {
             let number = record.number;
-            let file = match DataFile::open(home, number) {
-                Err(error @ StorageError::Corrupt { .. }) => {
-                    let salvage = DataFile::salvage(home, number)?;
-                    salvaged.push(SalvagedFile {
-                        number,
-                        error,
-                        lost: salvage.lost,
-                    });
-                    salvage.file
-                }
-                opened => opened?,
-            };
+            let Opened { file, damage, lost } = DataFile::open_at_best(home, number)?;
             check(record, &file)?;
+            if let Some(error) = damage {
+                salvaged.push(SalvagedFile {
+                    number,
+                    error,
+                    lost,
+                    is_restored: !file.is_salvaged(),
+                });
+            }
             files.insert(number, Arc::new(file));
         }
         let shared = Arc::new(Shared {
@@ -261,6 +261,9 @@ impl Orphans {
                         check_orphan(home, manifest, number)?;
                     }
                     !is_live
+                }
+                Some(StorageFile::Parity(number)) => {
+                    manifest.data_files.iter().all(|file| file.number != number)
                 }
                 Some(StorageFile::Manifest) | None => false,
             };

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use docdb_types::{DatabaseName, DatabaseUid};
 use docdb_vfs::Host;
 
+use crate::names::parity_path;
 use crate::{DataFileNumber, data_file_path, manifest_path};
 
 /// The directory, name and identity of the files of one database.
@@ -31,6 +32,12 @@ impl StorageHome {
     #[must_use]
     pub fn data_file_path(&self, number: DataFileNumber) -> PathBuf {
         data_file_path(&self.directory, &self.name, number)
+    }
+
+    /// The path of the parity of a data file.
+    #[must_use]
+    pub fn parity_path(&self, number: DataFileNumber) -> PathBuf {
+        parity_path(&self.directory, &self.name, number)
     }
 
     /// How the names of all files of the database begin.

@@ -26,7 +26,7 @@
 //! // A checkpoint: what is live goes to a data file, and a manifest names it.
 //! let manifest = Manifest::empty();
 //! let metadata = manifest.next_metadata(&[]);
-//! let mut writer = DataFileWriter::create(&home, manifest.next_data_file)?;
+//! let mut writer = DataFileWriter::create(&home, manifest.next_data_file, Parity::DEFAULT)?;
 //! writer.push(&Record {
 //!     collection: CollectionId::DEFAULT,
 //!     key: &DocumentId::MIN.to_key(),
@@ -94,15 +94,19 @@ mod home;
 mod index;
 mod manifest;
 mod names;
+mod parity;
 mod position;
 mod varint;
 
 pub use collection::CollectionRecord;
-pub use compaction::{CompactionCandidate, CompactionPolicy, Merge, MergeStep};
+pub use compaction::{
+    CompactionCandidate, CompactionPolicy, HealedMerge, MendSource, MendedRecord, Merge, MergeStep,
+    Supply,
+};
 pub use datafile::{
     DamagedRecord, DataFile, DataFileContent, DataFileMetadata, DataFileWriter, Entries,
-    FooterEntry, MAX_KEY_BYTES, MAX_PAYLOAD_BYTES, Record, RecordIdentity, RecordKind, Salvage,
-    Verification, record_bytes,
+    FooterEntry, MAX_KEY_BYTES, MAX_PAYLOAD_BYTES, Opened, ParityHealth, Record, RecordIdentity,
+    RecordKind, RestoredRecord, Salvage, Scrub, Verification, record_bytes,
 };
 pub use error::{FileAction, StorageError};
 pub use fileset::{FilePin, FileSet, FileView, Orphans, SalvagedFile};
@@ -112,4 +116,5 @@ pub use index::{
 };
 pub use manifest::{DataFileRecord, LoadedManifest, Manifest};
 pub use names::{StorageFile, data_file_path, manifest_path};
+pub use parity::Parity;
 pub use position::{DataFileNumber, Location, LogPosition};

@@ -14,7 +14,9 @@ pub enum StorageFile {
     Manifest,
     /// `<db>.data.<n>`
     Data(DataFileNumber),
-    /// One of the two with `.tmp` behind it: left by a write that did not finish.
+    /// `<db>.parity.<n>`: the parity of the data file of the number.
+    Parity(DataFileNumber),
+    /// One of the three with `.tmp` behind it: left by a write that did not finish.
     Leftover,
 }
 
@@ -34,7 +36,12 @@ impl StorageFile {
         if kind == ".manifest" {
             return Some(Self::Manifest);
         }
-        let digits = kind.strip_prefix(".data.")?;
+        let (digits, number): (_, fn(DataFileNumber) -> Self) =
+            if let Some(digits) = kind.strip_prefix(".data.") {
+                (digits, Self::Data)
+            } else {
+                (kind.strip_prefix(".parity.")?, Self::Parity)
+            };
         // Only the text that `data_file_path` writes: no sign, no leading zero.
         if digits.starts_with('0') || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
@@ -43,7 +50,7 @@ impl StorageFile {
             .parse()
             .ok()
             .and_then(DataFileNumber::new)
-            .map(Self::Data)
+            .map(number)
     }
 }
 
@@ -57,6 +64,15 @@ pub fn manifest_path(directory: &Path, name: &DatabaseName) -> PathBuf {
 #[must_use]
 pub fn data_file_path(directory: &Path, name: &DatabaseName, number: DataFileNumber) -> PathBuf {
     directory.join(format!("{name}.data.{number}"))
+}
+
+/// The path of the parity of the data file `number`.
+pub(crate) fn parity_path(
+    directory: &Path,
+    name: &DatabaseName,
+    number: DataFileNumber,
+) -> PathBuf {
+    directory.join(format!("{name}.parity.{number}"))
 }
 
 /// The name under which the file at `path` is written before it is published.
@@ -88,6 +104,10 @@ mod tests {
                 Some(StorageFile::Manifest),
             ),
             (data_file_path(Path::new("d"), &name, number), data(12)),
+            (
+                parity_path(Path::new("d"), &name, number),
+                Some(StorageFile::Parity(number)),
+            ),
         ] {
             assert_eq!(
                 StorageFile::parse(&name, path.file_name().unwrap()),

@@ -6,7 +6,7 @@ mod fixture;
 
 use docdb_storage::{
     DataFile, DataFileMetadata, DataFileWriter, FooterEntry, MAX_KEY_BYTES, MAX_PAYLOAD_BYTES,
-    Manifest, RecordIdentity, RecordKind, Salvage, StorageError, StorageHome, record_bytes,
+    Manifest, Parity, RecordIdentity, RecordKind, Salvage, StorageError, StorageHome, record_bytes,
 };
 use docdb_types::{CollectionId, DatabaseUid};
 use docdb_vfs::{
@@ -460,7 +460,7 @@ fn a_failing_disk_leaves_nothing_behind_and_the_next_try_works() {
 fn an_existing_file_is_never_written_over() {
     let (disk, home, bytes) = sample();
     assert!(matches!(
-        DataFileWriter::create(&home, number(4)),
+        DataFileWriter::create(&home, number(4), Parity::NONE),
         Err(StorageError::Io { .. })
     ));
     assert_eq!(disk.bytes(&home.data_file_path(number(4))).unwrap(), bytes);
@@ -470,7 +470,7 @@ fn an_existing_file_is_never_written_over() {
 fn a_writer_that_is_dropped_leaves_nothing() {
     let disk = disk(3);
     let home = home(&disk);
-    let mut writer = DataFileWriter::create(&home, number(4)).unwrap();
+    let mut writer = DataFileWriter::create(&home, number(4), Parity::NONE).unwrap();
     writer
         .push(&record(0, &[1; 8], 1, &[b'1'; 600_000]))
         .unwrap();
@@ -482,7 +482,7 @@ fn a_writer_that_is_dropped_leaves_nothing() {
 fn records_out_of_order_and_past_the_limits_are_refused_and_the_writer_goes_on() {
     let disk = disk(3);
     let home = home(&disk);
-    let mut writer = DataFileWriter::create(&home, number(4)).unwrap();
+    let mut writer = DataFileWriter::create(&home, number(4), Parity::NONE).unwrap();
     let key = |id: u64| id.to_be_bytes();
     writer.push(&record(1, &key(5), 1, b"1")).unwrap();
     for refused in [
@@ -513,7 +513,7 @@ fn records_out_of_order_and_past_the_limits_are_refused_and_the_writer_goes_on()
 fn large_and_small_documents_read_back_from_one_file() {
     let disk = disk(3);
     let home = home(&disk);
-    let mut writer = DataFileWriter::create(&home, number(4)).unwrap();
+    let mut writer = DataFileWriter::create(&home, number(4), Parity::NONE).unwrap();
     let lengths = [
         1,
         7,
@@ -550,7 +550,7 @@ fn large_and_small_documents_read_back_from_one_file() {
 fn an_empty_file_keeps_the_metadata() {
     let disk = disk(3);
     let home = home(&disk);
-    let record = DataFileWriter::create(&home, number(4))
+    let record = DataFileWriter::create(&home, number(4), Parity::NONE)
         .unwrap()
         .finish(&metadata())
         .unwrap();

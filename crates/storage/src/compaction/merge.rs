@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use docdb_types::CollectionId;
 
+use super::mending::{HealedMerge, Mending, Supply};
 use crate::datafile::{MergedEntries, RecordReader};
+use crate::error::FileAction;
 use crate::{
     DataFile, DataFileMetadata, DataFileNumber, DataFileRecord, DataFileWriter, FileView,
-    FooterEntry, IndexKey, RecordKind, StorageError, StorageHome,
+    FooterEntry, IndexKey, Parity, RecordKind, StorageError, StorageHome,
 };
 
 /// One merge: which files become which.
@@ -21,6 +23,8 @@ pub struct Merge<'a> {
     pub inputs: &'a [DataFileNumber],
     /// The number of the new file.
     pub output: DataFileNumber,
+    /// What parity it gets.
+    pub parity: Parity,
     /// What the manifest will say: [`Manifest::next_metadata`](crate::Manifest::next_metadata) of
     /// the current one with the inputs replaced.
     pub metadata: &'a DataFileMetadata,
@@ -65,14 +69,67 @@ impl Merge<'_> {
     /// As [`DataFileWriter::finish`]: the new file means nothing until a manifest names it.
     ///
     /// # Errors
-    /// [`StorageError::Corrupt`] when a needed record is damaged: it has to be healed before its
-    /// file can be merged. [`StorageError::Stopped`] when `decide` stopped it.
-    /// [`StorageError::NotOpen`], [`StorageError::Io`]. Nothing is left behind.
+    /// [`StorageError::Corrupt`] when a needed record is damaged beyond its parity, or a file has
+    /// lost records that nobody can name: [`run_healing`](Self::run_healing) is what can help.
+    /// [`StorageError::Stopped`] when `decide` stopped it. [`StorageError::NotOpen`],
+    /// [`StorageError::Io`]. Nothing is left behind.
     pub fn run<K: IndexKey>(
         &self,
         decide: &mut dyn FnMut(DataFileNumber, &FooterEntry<K>) -> MergeStep,
     ) -> Result<DataFileRecord, StorageError> {
+        let mending = Mending {
+            supply: None,
+            mended: Vec::new(),
+        };
+        Ok(self.merge(decide, mending, false)?.record)
+    }
+
+    /// [`run`](Self::run) that does not end at a damaged record: of one file, it is how a damaged
+    /// data file is rewritten, always to a new place.
+    ///
+    /// For a needed record that is damaged, `supply` is asked first: for the payload of exactly that
+    /// version, from the log. It is believed only if it has the checksum that the footer has of the
+    /// record, which an older version does not have. Then the parity of the file is tried. What
+    /// neither has becomes a record that is [`RecordKind::Lost`], and reading that is an error until
+    /// the document is written or deleted again. For a record that was lost earlier, `supply` is
+    /// asked as well.
+    ///
+    /// A file may have lost records together with the part of its footer that names them. Then the
+    /// merge is refused, unless a person has decided to `accept_unnamed` losses: those documents are
+    /// not found afterwards.
+    ///
+    /// # Durability
+    /// As for [`run`](Self::run). The damaged file and its parity stay as they are until a manifest
+    /// without them has been stored and [`FileSet::retire`](crate::FileSet::retire) takes them out.
+    ///
+    /// # Errors
+    /// As for [`run`](Self::run); [`StorageError::Corrupt`] for losses that are not accepted, and
+    /// where the footer itself cannot be read.
+    pub fn run_healing<K: IndexKey>(
+        &self,
+        decide: &mut dyn FnMut(DataFileNumber, &FooterEntry<K>) -> MergeStep,
+        supply: Supply<'_, K>,
+        accept_unnamed: bool,
+    ) -> Result<HealedMerge<K>, StorageError> {
+        let mending = Mending {
+            supply: Some(supply),
+            mended: Vec::new(),
+        };
+        self.merge(decide, mending, accept_unnamed)
+    }
+
+    fn merge<K: IndexKey>(
+        &self,
+        decide: &mut dyn FnMut(DataFileNumber, &FooterEntry<K>) -> MergeStep,
+        mending: Mending<'_, K>,
+        accept_unnamed: bool,
+    ) -> Result<HealedMerge<K>, StorageError> {
         let inputs = self.open_inputs()?;
+        if !accept_unnamed {
+            inputs.iter().try_for_each(|file| file.check_named())?;
+        }
+        let holds_lost =
+            mending.supply.is_some() || inputs.iter().any(|file| file.identity().holds_lost);
         let hidden = self.hidden_by(&inputs);
         let entries = inputs
             .iter()
@@ -82,9 +139,10 @@ impl Merge<'_> {
         let mut copy = Copy {
             readers: inputs
                 .iter()
-                .map(|file| (file.number(), RecordReader::new(file)))
+                .map(|file| (&**file, RecordReader::new(file)))
                 .collect(),
-            writer: DataFileWriter::create(self.home, self.output)?,
+            writer: DataFileWriter::begin(self.home, self.output, self.parity, holds_lost)?,
+            mending,
             written: None,
             tombstone: None,
         };
@@ -100,7 +158,10 @@ impl Merge<'_> {
                 }
             }
         }
-        copy.writer.finish(self.metadata)
+        Ok(HealedMerge {
+            record: copy.writer.finish(self.metadata)?,
+            mended: copy.mending.mended,
+        })
     }
 
     /// The files that remain and may hold documents which tombstones of the inputs hide.
@@ -134,16 +195,17 @@ impl Merge<'_> {
 }
 
 /// The new file as it grows. Entries come in key order, under a key the newest first.
-struct Copy<'f, K> {
-    readers: Vec<(DataFileNumber, RecordReader<'f>)>,
+struct Copy<'f, 's, K> {
+    readers: Vec<(&'f DataFile, RecordReader<'f>)>,
     writer: DataFileWriter,
+    mending: Mending<'s, K>,
     /// The key that was written last.
     written: Option<(CollectionId, K)>,
     /// A tombstone that waits for a document which it hides.
     tombstone: Option<(DataFileNumber, FooterEntry<K>)>,
 }
 
-impl<K: IndexKey> Copy<'_, K> {
+impl<K: IndexKey> Copy<'_, '_, K> {
     /// Whether a newer version of the same key is in the new file, or is the tombstone that waits.
     fn has_newer(&self, entry: &FooterEntry<K>) -> bool {
         let is_same =
@@ -167,7 +229,7 @@ impl<K: IndexKey> Copy<'_, K> {
     /// An entry of a file that stays as it is.
     fn meet_remaining(&mut self, entry: &FooterEntry<K>) -> Result<(), StorageError> {
         let waits = self.tombstone.take_if(|(_, tombstone)| {
-            entry.kind == RecordKind::Document
+            entry.kind != RecordKind::Tombstone
                 && (tombstone.collection, &tombstone.key) == (entry.collection, &entry.key)
         });
         match waits {
@@ -177,9 +239,31 @@ impl<K: IndexKey> Copy<'_, K> {
     }
 
     fn write(&mut self, number: DataFileNumber, entry: FooterEntry<K>) -> Result<(), StorageError> {
-        let reader = self.readers.iter_mut().find(|(input, _)| *input == number);
-        let (_, reader) = reader.ok_or(StorageError::NotOpen { number })?;
-        self.writer.push(&reader.read(&entry)?)?;
+        let reader = self
+            .readers
+            .iter_mut()
+            .find(|(file, _)| file.number() == number);
+        let (file, reader) = reader.ok_or(StorageError::NotOpen { number })?;
+        match reader.read(&entry) {
+            Ok(record) => {
+                let is_found = record.kind == RecordKind::Lost
+                    && self
+                        .mending
+                        .find_again(file, &entry, record.payload, &mut self.writer)?;
+                if !is_found {
+                    self.writer.push(&record)?;
+                }
+            }
+            // What the disk does not read is damage like any other.
+            Err(
+                damage @ (StorageError::Corrupt { .. }
+                | StorageError::Io {
+                    action: FileAction::Read,
+                    ..
+                }),
+            ) => self.mending.mend(file, &entry, damage, &mut self.writer)?,
+            Err(error) => return Err(error),
+        }
         self.written = Some((entry.collection, entry.key));
         Ok(())
     }

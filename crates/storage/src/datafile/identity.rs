@@ -33,8 +33,9 @@ pub(super) const TRAILER_BYTES: usize = 80;
 const HEADER_MAGIC: [u8; 8] = *b"DOCDBDAT";
 const TRAILER_MAGIC: [u8; 8] = *b"DOCDBEND";
 const FORMAT_VERSION: u32 = 1;
-/// No feature is known that a reader would have to understand.
-const KNOWN_FEATURES: u32 = 0;
+/// Records of the file may be lost: a reader has to know what that means.
+const HOLDS_LOST: u32 = 1;
+const KNOWN_FEATURES: u32 = HOLDS_LOST;
 
 /// Which data file of which database, and which of all the files that ever had the number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub(crate) struct FileIdentity {
     pub(crate) uid: DatabaseUid,
     pub(crate) number: DataFileNumber,
     pub(crate) salt: u64,
+    /// Whether records of it may be known to be lost.
+    pub(crate) holds_lost: bool,
 }
 
 impl FileIdentity {
@@ -52,7 +55,8 @@ impl FileIdentity {
     fn put(&self, magic: [u8; 8], out: &mut Vec<u8>) {
         out.extend(magic);
         out.extend(FORMAT_VERSION.to_le_bytes());
-        out.extend(KNOWN_FEATURES.to_le_bytes());
+        let features = if self.holds_lost { HOLDS_LOST } else { 0 };
+        out.extend(features.to_le_bytes());
         out.extend(self.uid.to_bytes());
         out.extend(self.number.get().to_le_bytes());
         out.extend([0; 4]);
@@ -119,6 +123,7 @@ impl FileIdentity {
             uid: DatabaseUid::from_bytes(uid),
             number,
             salt,
+            holds_lost: features & HOLDS_LOST != 0,
         })
     }
 }
@@ -199,6 +204,7 @@ mod tests {
             uid: DatabaseUid::from_bytes(*b"0123456789abcdef"),
             number: DataFileNumber::new(0x0102_0304).unwrap(),
             salt: 0x1122_3344_5566_7788,
+            holds_lost: false,
         }
     }
 

@@ -73,7 +73,7 @@ impl DataFileContent {
         let stored_bytes = record_bytes(record.key.len(), record.payload_bytes);
         let is_first = self.documents == 0 && self.tombstones == 0;
         match record.kind {
-            RecordKind::Document => {
+            RecordKind::Document | RecordKind::Lost => {
                 self.documents += 1;
                 self.document_bytes += stored_bytes;
             }

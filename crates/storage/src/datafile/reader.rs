@@ -1,12 +1,13 @@
 //! An open data file.
 
 use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use docdb_types::{CollectionId, TransactionId};
-use docdb_vfs::{File, OpenMode, Vfs};
+use docdb_vfs::{File, OpenMode};
 
 use super::entries::Entries;
 use super::footer::{BlockCursor, BlockHeader};
@@ -17,6 +18,7 @@ use super::section::{Section, Sections};
 use super::window::{Window, read_error};
 use crate::checksum::{FileSeed, plain};
 use crate::error::FileAction;
+use crate::parity::Overlay;
 use crate::{DataFileNumber, DataFileRecord, IndexKey, StorageError, StorageHome};
 
 /// Who a record must be to be the one that was asked for.
@@ -32,8 +34,11 @@ pub struct RecordIdentity<'a> {
 
 /// A data file, open for reading by any number of threads. It never changes.
 pub struct DataFile {
-    pub(super) vfs: Arc<dyn Vfs>,
+    pub(super) home: StorageHome,
+    /// What is read: the file as it stands, or as its parity restores it.
     pub(super) file: Arc<dyn File>,
+    /// The latter.
+    pub(super) overlay: Option<Arc<Overlay>>,
     pub(super) path: PathBuf,
     pub(super) identity: FileIdentity,
     pub(super) seed: FileSeed,
@@ -42,6 +47,8 @@ pub struct DataFile {
     pub(super) footer: FooterSource,
     pub(super) content: DataFileContent,
     pub(super) metadata: Option<DataFileMetadata>,
+    /// Where records were lost that nobody can name.
+    pub(super) unnamed: Vec<Range<u64>>,
     pub(super) is_retired: AtomicBool,
 }
 
@@ -64,8 +71,18 @@ impl DataFile {
     /// [`StorageError::Foreign`], [`StorageError::NewerFormat`],
     /// [`StorageError::UnknownFeatures`].
     pub fn open(home: &StorageHome, number: DataFileNumber) -> Result<Self, StorageError> {
+        let file = open_file(home, &home.data_file_path(number))?;
+        Self::open_over(home, number, file, None)
+    }
+
+    /// Opens a data file whose bytes are those of `file`; `overlay` when they come through it.
+    pub(super) fn open_over(
+        home: &StorageHome,
+        number: DataFileNumber,
+        file: Arc<dyn File>,
+        overlay: Option<Arc<Overlay>>,
+    ) -> Result<Self, StorageError> {
         let path = home.data_file_path(number);
-        let file = open_file(home, &path)?;
         let file_bytes = file_length(&*file, &path)?;
         let identity = read_header(&*file, &path)?;
         check_identity(home, number, &path, &identity)?;
@@ -91,8 +108,9 @@ impl DataFile {
             ));
         }
         let opened = Self {
-            vfs: Arc::clone(&home.host.files),
+            home: home.clone(),
             file,
+            overlay,
             path,
             identity,
             seed,
@@ -101,6 +119,7 @@ impl DataFile {
             footer: FooterSource::File(sections.footer),
             content,
             metadata: Some(metadata),
+            unnamed: Vec::new(),
             is_retired: AtomicBool::new(false),
         };
         opened.verify_footer()?;
@@ -187,9 +206,34 @@ impl DataFile {
     ///
     /// # Errors
     /// [`StorageError::Corrupt`] when the bytes are not the record that was asked for;
-    /// [`StorageError::Io`].
+    /// [`StorageError::Lost`] when it is known to be lost; [`StorageError::Io`].
     pub fn read(
         &self,
+        offset: u64,
+        payload_bytes: u32,
+        expected: &RecordIdentity<'_>,
+    ) -> Result<Vec<u8>, StorageError> {
+        self.read_from(&*self.file, offset, payload_bytes, expected)
+    }
+
+    /// [`read`](Self::read) from the bytes of `file`.
+    pub(super) fn read_from(
+        &self,
+        file: &dyn File,
+        offset: u64,
+        payload_bytes: u32,
+        expected: &RecordIdentity<'_>,
+    ) -> Result<Vec<u8>, StorageError> {
+        self.read_document(file, offset, payload_bytes, expected)
+            .map_err(|error| match error {
+                StorageError::Corrupt { .. } => self.lost_at(offset, expected).unwrap_or(error),
+                error => error,
+            })
+    }
+
+    fn read_document(
+        &self,
+        file: &dyn File,
         offset: u64,
         payload_bytes: u32,
         expected: &RecordIdentity<'_>,
@@ -208,8 +252,7 @@ impl DataFile {
             return Err(damaged("record: beyond the records of the file"));
         }
         let mut bytes = vec![0; stored as usize];
-        self.file
-            .read_exact_at(&mut bytes, offset)
+        file.read_exact_at(&mut bytes, offset)
             .map_err(|source| read_error(&self.path, offset, source))?;
         let (record, _) = Record::decode(self.seed, offset, &bytes).map_err(damaged)?;
         let is_it = record.collection == expected.collection
@@ -224,6 +267,20 @@ impl DataFile {
         bytes.truncate(payload_at + payload_bytes as usize);
         bytes.drain(..payload_at);
         Ok(bytes)
+    }
+
+    pub(crate) const fn identity(&self) -> &FileIdentity {
+        &self.identity
+    }
+
+    /// Refuses a file that has lost records which nobody can name.
+    pub(crate) fn check_named(&self) -> Result<(), StorageError> {
+        match self.unnamed.first() {
+            Some(range) => {
+                Err(self.corrupt(range.start, "file: records are lost that have no name"))
+            }
+            None => Ok(()),
+        }
     }
 
     pub(super) fn corrupt(&self, offset: u64, what: &'static str) -> StorageError {
@@ -241,7 +298,9 @@ impl Drop for DataFile {
         if self.is_retired.load(Ordering::Acquire) {
             // No manifest names the file: should it stay, or come back because its directory was
             // not synced, the next open removes it.
-            let _ = self.vfs.remove(&self.path);
+            let vfs = &*self.home.host.files;
+            let _ = vfs.remove(&self.path);
+            let _ = vfs.remove(&self.home.parity_path(self.identity.number));
         }
     }
 }

@@ -14,6 +14,7 @@
 use docdb_types::{CollectionId, TransactionId};
 
 use super::footer::FooterEntry;
+use super::lost::LOST_BYTES;
 use crate::StorageError;
 use crate::bytes::{ByteReader, is_zero};
 use crate::checksum::FileSeed;
@@ -43,6 +44,9 @@ pub enum RecordKind {
     Document = 1,
     /// A deletion, which hides older documents of the key in other data files.
     Tombstone = 2,
+    /// A document that is known to be lost: its file was damaged beyond parity. Reading it is an
+    /// error until it is written or deleted again.
+    Lost = 6,
 }
 
 impl RecordKind {
@@ -50,7 +54,16 @@ impl RecordKind {
         match number {
             1 => Some(Self::Document),
             2 => Some(Self::Tombstone),
+            6 => Some(Self::Lost),
             _ => None,
+        }
+    }
+
+    const fn max_payload_bytes(self) -> u32 {
+        match self {
+            Self::Document => MAX_PAYLOAD_BYTES,
+            Self::Tombstone => 0,
+            Self::Lost => LOST_BYTES,
         }
     }
 }
@@ -83,10 +96,7 @@ impl<'a> Record<'a> {
                 limit,
             });
         }
-        let limit = match self.kind {
-            RecordKind::Document => u64::from(MAX_PAYLOAD_BYTES),
-            RecordKind::Tombstone => 0,
-        };
+        let limit = u64::from(self.kind.max_payload_bytes());
         if payload_bytes > limit {
             return Err(StorageError::TooLarge {
                 what: "payload",
@@ -207,11 +217,8 @@ impl RecordHeader {
         reader.zeros(1)?;
         let collection = CollectionId::new(reader.u32()?);
         let transaction = TransactionId::new(reader.u64()?);
-        let limit = match kind {
-            RecordKind::Document => MAX_PAYLOAD_BYTES,
-            RecordKind::Tombstone => 0,
-        };
-        ((1..=MAX_KEY_BYTES).contains(&key_bytes) && payload_bytes <= limit).then_some(Self {
+        let fits = payload_bytes <= kind.max_payload_bytes();
+        ((1..=MAX_KEY_BYTES).contains(&key_bytes) && fits).then_some(Self {
             checksum,
             payload_bytes,
             key_bytes,

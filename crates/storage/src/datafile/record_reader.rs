@@ -1,5 +1,7 @@
 //! Reading records in the order of the footer.
 
+use docdb_vfs::File;
+
 use super::footer::FooterEntry;
 use super::reader::DataFile;
 use super::record::Record;
@@ -15,7 +17,12 @@ pub(crate) struct RecordReader<'f> {
 
 impl<'f> RecordReader<'f> {
     pub(crate) fn new(file: &'f DataFile) -> Self {
-        let window = Window::new(&*file.file, &file.path, file.records.end());
+        Self::over(file, &*file.file)
+    }
+
+    /// Reads the records of `file` from the bytes of `bytes`.
+    pub(super) fn over(file: &'f DataFile, bytes: &'f dyn File) -> Self {
+        let window = Window::new(bytes, &file.path, file.records.end());
         Self { file, window }
     }
 
@@ -36,7 +43,12 @@ impl<'f> RecordReader<'f> {
     }
 }
 
-fn is_same<K: IndexKey>(record: &Record<'_>, checksum: u32, entry: &FooterEntry<K>) -> bool {
+/// Whether a record that verifies is the one that the footer describes.
+pub(super) fn is_same<K: IndexKey>(
+    record: &Record<'_>,
+    checksum: u32,
+    entry: &FooterEntry<K>,
+) -> bool {
     record.collection == entry.collection
         && record.key == entry.key.encode().as_ref()
         && record.transaction == entry.transaction

@@ -10,6 +10,7 @@ use docdb_vfs::File;
 use super::footer::{FooterBuilder, FooterEntry};
 use super::identity::{FileIdentity, HEADER_BYTES};
 use super::metadata::{self, DataFileContent, DataFileMetadata};
+use super::opening::overlay;
 use super::reader::{
     DataFile, FooterSource, check_identity, file_length, open_file, read_header, read_metadata,
     read_sections, read_trailer,
@@ -19,6 +20,7 @@ use super::walk::{Found, Gaps, record_at};
 use super::window::Window;
 use super::witness::Witness;
 use crate::checksum::FileSeed;
+use crate::parity::Overlay;
 use crate::{DataFileNumber, StorageError, StorageHome};
 
 /// A data file that was opened by going through its records.
@@ -39,6 +41,7 @@ pub struct Salvage {
 struct Remains {
     path: PathBuf,
     file: Arc<dyn File>,
+    overlay: Option<Arc<Overlay>>,
     file_bytes: u64,
     identity: FileIdentity,
     seed: FileSeed,
@@ -47,8 +50,8 @@ struct Remains {
 }
 
 impl DataFile {
-    /// Opens the data file `number` by going through its records, whatever is left of the rest.
-    /// Slow: reads the whole file. The file is not changed; compaction writes what was found to a
+    /// Opens the data file `number` by going through its records, whatever is left of the rest, and
+    /// through its parity, if it has any. Slow: reads the whole file. The file is not changed; compaction writes what was found to a
     /// new one.
     ///
     /// # Errors
@@ -75,6 +78,11 @@ impl Remains {
     fn of(home: &StorageHome, number: DataFileNumber) -> Result<Self, StorageError> {
         let path = home.data_file_path(number);
         let file = open_file(home, &path)?;
+        let overlay = overlay(home, number, &path, &file);
+        let file = match &overlay {
+            Some(overlay) => Arc::clone(overlay) as Arc<dyn File>,
+            None => file,
+        };
         let file_bytes = file_length(&*file, &path)?;
         let trailer = read_trailer(&*file, &path, file_bytes)
             .ok()
@@ -92,6 +100,7 @@ impl Remains {
         Ok(Self {
             path,
             file,
+            overlay,
             file_bytes,
             identity,
             seed,
@@ -170,9 +179,11 @@ impl Scan {
     fn into_salvage(self, home: &StorageHome, remains: Remains) -> Salvage {
         let offset = HEADER_BYTES as u64;
         let bytes = self.end.saturating_sub(offset);
+        let lost = self.gaps.into_ranges();
         let file = DataFile {
-            vfs: Arc::clone(&home.host.files),
+            home: home.clone(),
             file: remains.file,
+            overlay: remains.overlay,
             path: remains.path,
             identity: remains.identity,
             seed: remains.seed,
@@ -181,12 +192,10 @@ impl Scan {
             footer: FooterSource::Rebuilt(self.footer.finish(remains.seed, 0)),
             content: self.content,
             metadata: self.metadata,
+            unnamed: lost.clone(),
             is_retired: AtomicBool::new(false),
         };
-        Salvage {
-            file,
-            lost: self.gaps.into_ranges(),
-        }
+        Salvage { file, lost }
     }
 }
 

@@ -21,6 +21,8 @@ pub struct DamagedRecord<K> {
     pub offset: u64,
     /// What is wrong: damaged bytes, or bytes that cannot be read.
     pub error: StorageError,
+    /// Whether parity has the record.
+    pub is_restorable: bool,
 }
 
 /// What a verification found.
@@ -69,23 +71,26 @@ impl DataFile {
                 record_bytes(entry.key.encode().as_ref().len(), entry.payload_bytes);
             // A sector that cannot be read is damage like any other.
             if let Err(error) = reader.read(&entry) {
-                let FooterEntry {
-                    collection,
-                    key,
-                    transaction,
-                    offset,
-                    ..
-                } = entry;
-                let damaged = DamagedRecord {
-                    collection,
-                    key,
-                    transaction,
-                    offset,
-                    error,
-                };
+                let damaged = self.damaged(entry, error);
                 verification.damaged.push(damaged);
             }
         }
         Ok(verification)
+    }
+
+    /// What there is to say of a record in which `error` was found.
+    pub(super) fn damaged<K: IndexKey>(
+        &self,
+        entry: FooterEntry<K>,
+        error: StorageError,
+    ) -> DamagedRecord<K> {
+        DamagedRecord {
+            is_restorable: self.restored(&entry).is_some(),
+            collection: entry.collection,
+            key: entry.key,
+            transaction: entry.transaction,
+            offset: entry.offset,
+            error,
+        }
     }
 }

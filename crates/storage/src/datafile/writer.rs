@@ -14,6 +14,7 @@ use super::section::{Section, Sections};
 use crate::checksum::{FileSeed, plain};
 use crate::error::FileAction;
 use crate::names::temporary_path;
+use crate::parity::{Parity, ParityJob, SumBuilder, encode};
 use crate::position::MAX_DATA_FILE_BYTES;
 use crate::{DataFileNumber, DataFileRecord, StorageError, StorageHome};
 
@@ -28,8 +29,8 @@ const SYNC_STRIDE_BYTES: u64 = 8 << 20;
 /// Writes a data file, record by record, under a temporary name; [`finish`](Self::finish) makes it
 /// durable and gives it its name.
 ///
-/// Records are not kept in memory, only their footer, about ten bytes each. Dropping the writer
-/// without finishing removes the temporary file.
+/// Records are not kept in memory, only their footer, about ten bytes each, and a checksum of eight
+/// bytes for each 4 KiB. Dropping the writer without finishing removes the temporary file.
 #[derive(Debug)]
 pub struct DataFileWriter {
     home: StorageHome,
@@ -45,16 +46,33 @@ pub struct DataFileWriter {
     last: Option<(CollectionId, Vec<u8>)>,
     footer: FooterBuilder,
     content: DataFileContent,
+    parity: Parity,
+    sums: SumBuilder,
     is_finished: bool,
 }
 
 impl DataFileWriter {
-    /// Begins the data file `number`, which must not exist. A leftover under its temporary name is
-    /// replaced.
+    /// Begins the data file `number`, which must not exist and gets `parity`. What is left of an
+    /// earlier attempt is replaced.
     ///
     /// # Errors
     /// [`StorageError::Io`]: with `AlreadyExists` when the file exists.
-    pub fn create(home: &StorageHome, number: DataFileNumber) -> Result<Self, StorageError> {
+    pub fn create(
+        home: &StorageHome,
+        number: DataFileNumber,
+        parity: Parity,
+    ) -> Result<Self, StorageError> {
+        Self::begin(home, number, parity, false)
+    }
+
+    /// [`create`](Self::create) for a file that may hold records which are
+    /// [`Lost`](crate::RecordKind::Lost).
+    pub(crate) fn begin(
+        home: &StorageHome,
+        number: DataFileNumber,
+        parity: Parity,
+        holds_lost: bool,
+    ) -> Result<Self, StorageError> {
         let target = home.data_file_path(number);
         let temporary = temporary_path(&target);
         let vfs = &*home.host.files;
@@ -62,11 +80,14 @@ impl DataFileWriter {
         if vfs.exists(&target).map_err(failed)? {
             return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
         }
-        match vfs.remove(&temporary) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(StorageError::io(FileAction::Remove, &temporary, error));
+        // Parity under the number is that of a file which was never finished.
+        for leftover in [&temporary, &home.parity_path(number)] {
+            match vfs.remove(leftover) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(StorageError::io(FileAction::Remove, leftover, error));
+                }
+                _ => {}
             }
-            _ => {}
         }
         let file = vfs
             .open(&temporary, OpenMode::CreateNew)
@@ -75,6 +96,7 @@ impl DataFileWriter {
             uid: home.uid,
             number,
             salt: home.host.entropy.next_u64(),
+            holds_lost,
         };
         let mut buffer = Vec::with_capacity(BUFFER_BYTES + LARGE_PAYLOAD_BYTES);
         buffer.extend(identity.encode_header());
@@ -91,6 +113,8 @@ impl DataFileWriter {
             last: None,
             footer: FooterBuilder::default(),
             content: DataFileContent::default(),
+            parity,
+            sums: SumBuilder::new(identity.salt),
             is_finished: false,
         })
     }
@@ -183,6 +207,9 @@ impl DataFileWriter {
             .write_all_at(bytes, self.written)
             .map_err(failed)?;
         self.written += bytes.len() as u64;
+        if !self.parity.is_none() {
+            self.sums.push(bytes);
+        }
         if self.written - self.synced >= SYNC_STRIDE_BYTES {
             self.file.sync_data().map_err(failed)?;
             self.synced = self.written;
@@ -190,15 +217,16 @@ impl DataFileWriter {
         Ok(())
     }
 
-    /// Writes metadata and footer, makes the file durable and gives it its name.
+    /// Writes metadata and footer, makes the file and its parity durable and gives them their names.
     ///
     /// # Durability
-    /// On success the file survives a power cut whole. A power cut during the call leaves the file
+    /// On success the file survives a power cut whole, and so does its parity. A power cut during the call leaves the file
     /// whole or not at all under its name; until a manifest names it, it means nothing.
     ///
     /// # Errors
-    /// [`StorageError::Io`], [`StorageError::TooLarge`] for too many collections. What was written
-    /// is removed as far as possible.
+    /// [`StorageError::Io`], [`StorageError::TooLarge`] for too many collections,
+    /// [`StorageError::Corrupt`] when the file cannot be read back as it was written. What was
+    /// written is removed as far as possible.
     pub fn finish(mut self, metadata: &DataFileMetadata) -> Result<DataFileRecord, StorageError> {
         let records = self.section_since(HEADER_BYTES as u64);
         let first = metadata::encode(self.seed, records.end(), metadata, &self.content);
@@ -232,6 +260,7 @@ impl DataFileWriter {
         };
         self.put_end(&sections);
         self.flush()?;
+        self.write_parity()?;
         self.publish()?;
         Ok(DataFileRecord {
             number: self.identity.number,
@@ -262,12 +291,32 @@ impl DataFileWriter {
         self.buffer.extend(trailer.encode());
     }
 
+    /// ORDER: the parity is durable before the data file has its name: a data file that is found
+    /// has its parity beside it.
+    fn write_parity(&mut self) -> Result<(), StorageError> {
+        if self.parity.is_none() {
+            return Ok(());
+        }
+        let sums = std::mem::replace(&mut self.sums, SumBuilder::new(0)).finish();
+        let job = ParityJob {
+            home: &self.home,
+            identity: &self.identity,
+            data: &*self.file,
+            data_path: &self.target,
+            file_bytes: self.written,
+            parity: self.parity,
+            sums,
+        };
+        encode(job, &mut |_| true)
+    }
+
     fn publish(&mut self) -> Result<(), StorageError> {
         let vfs = &*self.home.host.files;
         let published = publish_open(vfs, &*self.file, &self.temporary, &self.target);
         if let Err(source) = published {
             // The name may be there already, and may not be durable: nobody shall find it.
             let _ = vfs.remove(&self.target);
+            let _ = vfs.remove(&self.home.parity_path(self.identity.number));
             return Err(StorageError::io(FileAction::Publish, &self.target, source));
         }
         self.is_finished = true;

@@ -36,7 +36,10 @@ impl<K: IndexKey> Index<K> {
                 return Ok(swung);
             }
             let mut state = self.shared.state.write();
-            for copy in part.iter().filter(|copy| copy.kind == RecordKind::Document) {
+            for copy in part
+                .iter()
+                .filter(|copy| copy.kind != RecordKind::Tombstone)
+            {
                 let to = Location::Data {
                     file: number,
                     offset: copy.offset,
@@ -61,7 +64,7 @@ impl<K: IndexKey> Index<K> {
         }
         let newest = view.newest(entry.collection, &entry.key);
         match entry.kind {
-            RecordKind::Document => {
+            RecordKind::Document | RecordKind::Lost => {
                 let location = Location::Data {
                     file,
                     offset: entry.offset,

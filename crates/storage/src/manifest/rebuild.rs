@@ -68,10 +68,7 @@ fn data_files(home: &StorageHome) -> Result<Vec<DataFileNumber>, StorageError> {
 }
 
 fn open(home: &StorageHome, number: DataFileNumber) -> Result<DataFile, StorageError> {
-    match DataFile::open(home, number) {
-        Err(StorageError::Corrupt { .. }) => Ok(DataFile::salvage(home, number)?.file),
-        opened => opened,
-    }
+    DataFile::open_at_best(home, number).map(|opened| opened.file)
 }
 
 fn cannot(reason: &'static str, source: Option<StorageError>) -> StorageError {

@@ -1,0 +1,167 @@
+//! Records that are known to be lost: their key and version stay, so that the document is an error
+//! until it is written again, and never one that was not there.
+//!
+//! ```text
+//! payload, 32 bytes
+//!  0  number of the data file that was damaged u32
+//!  4  length of the payload that is lost u32
+//!  8  offset of the record in that file u64
+//! 16  salt of that file u64
+//! 24  crc32 that the record had there u32
+//! 28  zero, 4 bytes
+//! ```
+
+use super::footer::FooterEntry;
+use super::identity::FileIdentity;
+use super::reader::{DataFile, RecordIdentity};
+use super::record::{Record, RecordKind, record_bytes};
+use crate::bytes::ByteReader;
+use crate::checksum::FileSeed;
+use crate::{DataFileNumber, IndexKey, StorageError};
+
+/// Length of the payload of a lost record.
+pub(super) const LOST_BYTES: u32 = 32;
+
+/// What is still known of a record that is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LostMark {
+    number: DataFileNumber,
+    salt: u64,
+    offset: u64,
+    payload_bytes: u32,
+    checksum: u32,
+}
+
+impl LostMark {
+    /// The mark of a record that the footer describes as `entry`.
+    pub(crate) const fn of<K>(identity: &FileIdentity, entry: &FooterEntry<K>) -> Self {
+        Self {
+            number: identity.number,
+            salt: identity.salt,
+            offset: entry.offset,
+            payload_bytes: entry.payload_bytes,
+            checksum: entry.checksum,
+        }
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(LOST_BYTES as usize);
+        out.extend(self.number.get().to_le_bytes());
+        out.extend(self.payload_bytes.to_le_bytes());
+        out.extend(self.offset.to_le_bytes());
+        out.extend(self.salt.to_le_bytes());
+        out.extend(self.checksum.to_le_bytes());
+        out.extend([0; 4]);
+        out
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut reader = ByteReader::new(bytes);
+        let number = DataFileNumber::new(reader.u32()?)?;
+        let payload_bytes = reader.u32()?;
+        let offset = reader.u64()?;
+        let salt = reader.u64()?;
+        let checksum = reader.u32()?;
+        reader.zeros(4)?;
+        reader.rest().is_empty().then_some(Self {
+            number,
+            salt,
+            offset,
+            payload_bytes,
+            checksum,
+        })
+    }
+
+    /// Whether `record`, found elsewhere, is the one that is lost: of the same version, and with the
+    /// checksum that it had in its place.
+    ///
+    /// INVARIANT: the checksum comes from the footer or from a mark, never from the bytes that were
+    /// damaged. An older version of the document does not have it.
+    pub(crate) fn is_of(&self, file: &DataFile, record: &Record<'_>) -> bool {
+        let seed = FileSeed::new(file.identity.uid, self.salt);
+        record.payload.len() as u64 == u64::from(self.payload_bytes)
+            && record.frame(seed, self.offset).checksum == self.checksum
+    }
+}
+
+impl DataFile {
+    /// The error for a record that is known to be lost, if that is what stands at `offset`.
+    pub(super) fn lost_at(
+        &self,
+        offset: u64,
+        expected: &RecordIdentity<'_>,
+    ) -> Option<StorageError> {
+        if !self.identity.holds_lost {
+            return None;
+        }
+        let stored = record_bytes(expected.key.len(), LOST_BYTES);
+        if offset.checked_add(stored)? > self.records.end() {
+            return None;
+        }
+        let mut bytes = vec![0; stored as usize];
+        self.file.read_exact_at(&mut bytes, offset).ok()?;
+        let (record, _) = Record::decode(self.seed, offset, &bytes).ok()?;
+        let is_it = record.kind == RecordKind::Lost
+            && record.collection == expected.collection
+            && record.key == expected.key
+            && record.transaction == expected.transaction;
+        let mark = LostMark::decode(record.payload).filter(|_| is_it)?;
+        Some(StorageError::Lost {
+            path: self.path.clone(),
+            offset,
+            original: mark.number,
+            original_offset: mark.offset,
+        })
+    }
+
+    /// The records of the file that are known to be lost, in key order. Reads nothing unless the
+    /// file was written around a loss.
+    ///
+    /// # Errors
+    /// As [`entries`](Self::entries).
+    pub fn lost_records<K: IndexKey>(&self) -> Result<Vec<FooterEntry<K>>, StorageError> {
+        if !self.identity.holds_lost {
+            return Ok(Vec::new());
+        }
+        let is_lost = |entry: &Result<FooterEntry<K>, _>| {
+            entry
+                .as_ref()
+                .map_or(true, |entry| entry.kind == RecordKind::Lost)
+        };
+        self.entries().filter(is_lost).collect()
+    }
+}
+
+/// A record that takes the place of one that is lost.
+pub(crate) const fn lost_record<'a>(entry: &FooterEntry<&'a [u8]>, mark: &'a [u8]) -> Record<'a> {
+    Record {
+        collection: entry.collection,
+        key: entry.key,
+        transaction: entry.transaction,
+        kind: RecordKind::Lost,
+        payload: mark,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn golden_mark() {
+        let mark = LostMark {
+            number: DataFileNumber::new(7).unwrap(),
+            salt: 0x1122_3344_5566_7788,
+            offset: 0x0a0b_0c0d,
+            payload_bytes: 0x99,
+            checksum: 0xdead_beef,
+        };
+        let mut expected = b"\x07\0\0\0\x99\0\0\0\x0d\x0c\x0b\x0a\0\0\0\0".to_vec();
+        expected.extend(b"\x88\x77\x66\x55\x44\x33\x22\x11\xef\xbe\xad\xde\0\0\0\0");
+        assert_eq!(mark.encode(), expected);
+        assert_eq!(expected.len(), LOST_BYTES as usize);
+        assert_eq!(LostMark::decode(&expected), Some(mark));
+        assert_eq!(LostMark::decode(&expected[..31]), None);
+        assert_eq!(LostMark::decode(&[&expected[..], &[0]].concat()), None);
+    }
+}
