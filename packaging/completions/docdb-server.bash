@@ -16,11 +16,17 @@ _docdb__server() {
             ",$1")
                 cmd="docdb__server"
                 ;;
+            docdb__server,backup)
+                cmd="docdb__server__subcmd__backup"
+                ;;
             docdb__server,help)
                 cmd="docdb__server__subcmd__help"
                 ;;
             docdb__server,repair)
                 cmd="docdb__server__subcmd__repair"
+                ;;
+            docdb__server,restore)
+                cmd="docdb__server__subcmd__restore"
                 ;;
             docdb__server,token)
                 cmd="docdb__server__subcmd__token"
@@ -28,11 +34,17 @@ _docdb__server() {
             docdb__server,verify)
                 cmd="docdb__server__subcmd__verify"
                 ;;
+            docdb__server__subcmd__help,backup)
+                cmd="docdb__server__subcmd__help__subcmd__backup"
+                ;;
             docdb__server__subcmd__help,help)
                 cmd="docdb__server__subcmd__help__subcmd__help"
                 ;;
             docdb__server__subcmd__help,repair)
                 cmd="docdb__server__subcmd__help__subcmd__repair"
+                ;;
+            docdb__server__subcmd__help,restore)
+                cmd="docdb__server__subcmd__help__subcmd__restore"
                 ;;
             docdb__server__subcmd__help,token)
                 cmd="docdb__server__subcmd__help__subcmd__token"
@@ -80,7 +92,7 @@ _docdb__server() {
 
     case "${cmd}" in
         docdb__server)
-            opts="-h -V --config --data-dir --wal-dir --socket --listen --http --fsync --fsync-interval --log-level --log-format --check-config --print-config --example-config --help --version verify repair token help"
+            opts="-h -V --config --data-dir --wal-dir --socket --listen --http --fsync --fsync-interval --log-level --log-format --check-config --print-config --example-config --help --version verify repair backup restore token help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -133,9 +145,57 @@ _docdb__server() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        docdb__subcmd__server__subcmd__help)
-            opts="verify repair token help"
+        docdb__subcmd__server__subcmd__backup)
+            opts="-h --wal-dir --socket --database --keep --rate --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --wal-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        docdb__subcmd__server__subcmd__help)
+            opts="verify repair backup restore token help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        docdb__subcmd__server__subcmd__help__subcmd__backup)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -162,6 +222,20 @@ _docdb__server() {
             return 0
             ;;
         docdb__subcmd__server__subcmd__help__subcmd__repair)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        docdb__subcmd__server__subcmd__help__subcmd__restore)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -261,6 +335,36 @@ _docdb__server() {
                     return 0
                     ;;
                 --accept-loss)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        docdb__subcmd__server__subcmd__restore)
+            opts="-h --wal-dir --number --database --rate --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --wal-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --number)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rate)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

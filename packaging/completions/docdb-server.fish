@@ -39,8 +39,10 @@ complete -c docdb-server -n "__fish_docdb_server_needs_command" -l print-config 
 complete -c docdb-server -n "__fish_docdb_server_needs_command" -l example-config -d 'Prints a commented configuration file, with every key at its default, and exits'
 complete -c docdb-server -n "__fish_docdb_server_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c docdb-server -n "__fish_docdb_server_needs_command" -s V -l version -d 'Print version'
-complete -c docdb-server -n "__fish_docdb_server_needs_command" -f -a "verify" -d 'Reads every byte of every database of a directory and reports what is damaged. Exits with 1 where anything is'
+complete -c docdb-server -n "__fish_docdb_server_needs_command" -f -a "verify" -d 'Reads every byte of every database of a directory, or of every backup of a directory of backups, and reports what is damaged. Exits with 1 where anything is'
 complete -c docdb-server -n "__fish_docdb_server_needs_command" -f -a "repair" -d 'Accepts that a database has lost transactions, so that it can be written again'
+complete -c docdb-server -n "__fish_docdb_server_needs_command" -f -a "backup" -d 'Backs up databases of a directory, whether or not a server runs on it. What an earlier backup in the same directory of backups holds is not copied again'
+complete -c docdb-server -n "__fish_docdb_server_needs_command" -f -a "restore" -d 'Makes databases out of a backup, in a directory that no server has open. All of them appear, or none; nothing is written over'
 complete -c docdb-server -n "__fish_docdb_server_needs_command" -f -a "token" -d 'Manages the tokens that clients on TCP need, whether or not a server runs on the directory'
 complete -c docdb-server -n "__fish_docdb_server_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c docdb-server -n "__fish_docdb_server_using_subcommand verify" -l wal-dir -d 'Directory of the logs [default: `wal` in the data directory]' -r -F
@@ -50,6 +52,18 @@ complete -c docdb-server -n "__fish_docdb_server_using_subcommand repair" -l wal
 complete -c docdb-server -n "__fish_docdb_server_using_subcommand repair" -l db -d 'The database' -r
 complete -c docdb-server -n "__fish_docdb_server_using_subcommand repair" -l accept-loss -d 'The lost transactions, exactly as `verify` names them' -r
 complete -c docdb-server -n "__fish_docdb_server_using_subcommand repair" -s h -l help -d 'Print help'
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand backup" -l wal-dir -d 'Directory of the logs [default: `wal` in the data directory]' -r -F
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand backup" -l socket -d 'Unix socket of the server that has the data directory open, if any' -r -F
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand backup" -l database -d 'A database; may be given several times. Without it, all' -r
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand backup" -l keep -d 'Backups that are kept, this one among them; older ones are removed. Without it, all' -r
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand backup" -l rate -d 'Most that is copied in a second, with a unit as in 50MiB. Without it, as much as can be' -r
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand backup" -l json -d 'Prints one JSON object instead of text'
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand backup" -s h -l help -d 'Print help'
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand restore" -l wal-dir -d 'Directory of the logs [default: `wal` in the data directory]' -r -F
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand restore" -l number -d 'The backup, by its number. Without it, the newest' -r
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand restore" -l database -d 'A database; may be given several times. Without it, all of the backup' -r
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand restore" -l rate -d 'Most that is copied in a second, with a unit as in 50MiB. Without it, as much as can be' -r
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand restore" -s h -l help -d 'Print help'
 complete -c docdb-server -n "__fish_docdb_server_using_subcommand token; and not __fish_seen_subcommand_from create list revoke help" -s h -l help -d 'Print help'
 complete -c docdb-server -n "__fish_docdb_server_using_subcommand token; and not __fish_seen_subcommand_from create list revoke help" -f -a "create" -d 'Creates a token and shows it, once'
 complete -c docdb-server -n "__fish_docdb_server_using_subcommand token; and not __fish_seen_subcommand_from create list revoke help" -f -a "list" -d 'Lists all tokens, without what they are'
@@ -67,10 +81,12 @@ complete -c docdb-server -n "__fish_docdb_server_using_subcommand token; and __f
 complete -c docdb-server -n "__fish_docdb_server_using_subcommand token; and __fish_seen_subcommand_from help" -f -a "list" -d 'Lists all tokens, without what they are'
 complete -c docdb-server -n "__fish_docdb_server_using_subcommand token; and __fish_seen_subcommand_from help" -f -a "revoke" -d 'Ends a token, also on connections that are open'
 complete -c docdb-server -n "__fish_docdb_server_using_subcommand token; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c docdb-server -n "__fish_docdb_server_using_subcommand help; and not __fish_seen_subcommand_from verify repair token help" -f -a "verify" -d 'Reads every byte of every database of a directory and reports what is damaged. Exits with 1 where anything is'
-complete -c docdb-server -n "__fish_docdb_server_using_subcommand help; and not __fish_seen_subcommand_from verify repair token help" -f -a "repair" -d 'Accepts that a database has lost transactions, so that it can be written again'
-complete -c docdb-server -n "__fish_docdb_server_using_subcommand help; and not __fish_seen_subcommand_from verify repair token help" -f -a "token" -d 'Manages the tokens that clients on TCP need, whether or not a server runs on the directory'
-complete -c docdb-server -n "__fish_docdb_server_using_subcommand help; and not __fish_seen_subcommand_from verify repair token help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand help; and not __fish_seen_subcommand_from verify repair backup restore token help" -f -a "verify" -d 'Reads every byte of every database of a directory, or of every backup of a directory of backups, and reports what is damaged. Exits with 1 where anything is'
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand help; and not __fish_seen_subcommand_from verify repair backup restore token help" -f -a "repair" -d 'Accepts that a database has lost transactions, so that it can be written again'
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand help; and not __fish_seen_subcommand_from verify repair backup restore token help" -f -a "backup" -d 'Backs up databases of a directory, whether or not a server runs on it. What an earlier backup in the same directory of backups holds is not copied again'
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand help; and not __fish_seen_subcommand_from verify repair backup restore token help" -f -a "restore" -d 'Makes databases out of a backup, in a directory that no server has open. All of them appear, or none; nothing is written over'
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand help; and not __fish_seen_subcommand_from verify repair backup restore token help" -f -a "token" -d 'Manages the tokens that clients on TCP need, whether or not a server runs on the directory'
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand help; and not __fish_seen_subcommand_from verify repair backup restore token help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c docdb-server -n "__fish_docdb_server_using_subcommand help; and __fish_seen_subcommand_from token" -f -a "create" -d 'Creates a token and shows it, once'
 complete -c docdb-server -n "__fish_docdb_server_using_subcommand help; and __fish_seen_subcommand_from token" -f -a "list" -d 'Lists all tokens, without what they are'
 complete -c docdb-server -n "__fish_docdb_server_using_subcommand help; and __fish_seen_subcommand_from token" -f -a "revoke" -d 'Ends a token, also on connections that are open'

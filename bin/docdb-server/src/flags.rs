@@ -76,10 +76,10 @@ pub(crate) struct Flags {
 /// What is done to a directory instead of serving it.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Work {
-    /// Reads every byte of every database of a directory and reports what is damaged. Exits with 1
-    /// where anything is.
+    /// Reads every byte of every database of a directory, or of every backup of a directory of
+    /// backups, and reports what is damaged. Exits with 1 where anything is.
     Verify {
-        /// The data directory.
+        /// The data directory, or the directory of backups.
         #[arg(value_name = "DIR")]
         directory: PathBuf,
         /// Directory of the logs [default: `wal` in the data directory].
@@ -104,6 +104,12 @@ pub(crate) enum Work {
         #[arg(long, value_name = "FROM..TO")]
         accept_loss: LostTransactions,
     },
+    /// Backs up databases of a directory, whether or not a server runs on it. What an earlier backup
+    /// in the same directory of backups holds is not copied again.
+    Backup(crate::backup::Backup),
+    /// Makes databases out of a backup, in a directory that no server has open. All of them appear,
+    /// or none; nothing is written over.
+    Restore(crate::backup::Restore),
     /// Manages the tokens that clients on TCP need, whether or not a server runs on the directory.
     #[command(subcommand)]
     Token(TokenCommand),

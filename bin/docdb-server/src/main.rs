@@ -1,5 +1,6 @@
 //! The docdb server: composes a service from its configuration, and waits for the signal to stop.
 
+mod backup;
 mod config;
 mod descriptors;
 mod flags;

@@ -20,7 +20,11 @@ pub(crate) fn perform(work: &Work) -> ExitCode {
             directory,
             wal_dir,
             json,
-        } => verified(&options(directory, wal_dir.as_ref()), *json),
+        } => crate::backup::verified(directory, *json)
+            .transpose()
+            .unwrap_or_else(|| verified(&options(directory, wal_dir.as_ref()), *json)),
+        Work::Backup(backup) => backup.run(),
+        Work::Restore(restore) => restore.run().map(|text| (text, false)),
         Work::Repair {
             directory,
             wal_dir,
@@ -41,7 +45,7 @@ pub(crate) fn perform(work: &Work) -> ExitCode {
     }
 }
 
-fn options(directory: &Path, wal_directory: Option<&PathBuf>) -> EngineOptions {
+pub(crate) fn options(directory: &Path, wal_directory: Option<&PathBuf>) -> EngineOptions {
     let mut options = EngineOptions::in_directory(directory);
     if let Some(wal_directory) = wal_directory {
         options.wal_directory.clone_from(wal_directory);

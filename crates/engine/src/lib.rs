@@ -40,6 +40,7 @@
 //! - **a failure, a panic or a drop of one database is that database's alone**;
 //! - **nothing polls**: with nothing to do, no thread wakes up.
 
+mod backup;
 mod catalog;
 mod checkpoint;
 mod commit;
@@ -52,6 +53,11 @@ mod transaction;
 mod trouble;
 mod verification;
 
+pub use backup::{
+    BackedUp, BackupFailure, BackupOptions, BackupReport, BackupSummary, CheckedBackup,
+    RestoreOptions, RestoreReport, Restored, back_up, back_up_closed, list_backups, restore,
+    verify_backup,
+};
 pub use catalog::CatalogOrigin;
 pub use checkpoint::CheckpointReport;
 pub use commit::{Answers, Atomicity, Lead, Request, Ticket};
@@ -65,7 +71,7 @@ pub use docdb_wal::Histogram;
 pub use options::{DatabaseOptions, EngineOptions, Housekeeping, InvalidOption};
 pub use pool::{
     DatabaseInfo, DatabaseStatus, Engine, EngineStatistics, MemoryBudget, MemoryShare, OpenMode,
-    Opened, WorkDone,
+    Opened, WorkDone, holder,
 };
 pub use transaction::{Transaction, TransactionLimits, TransactionStatistics};
 pub use verification::{

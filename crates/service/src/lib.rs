@@ -47,6 +47,7 @@
 //! - Only a socket that no server answers at is ever removed from the socket's path.
 
 mod access;
+mod control;
 mod counters;
 mod cursor;
 mod dispatch;
@@ -66,9 +67,11 @@ mod tls;
 mod transactions;
 
 pub use access::{Role, Scope, Secret, TokenError, TokenInfo, TokenRequest, Tokens, UnknownRole};
+pub use control::back_up_directory;
 pub use docdb_engine::{
-    DirectoryReport, EngineOptions, Finding, Host, LostTransactions, VerifiedDatabase, repair,
-    verify,
+    BackupOptions, BackupReport, BackupSummary, CheckedBackup, DirectoryReport, EngineOptions,
+    Finding, Host, LostTransactions, RestoreOptions, RestoreReport, VerifiedDatabase, list_backups,
+    repair, restore, verify, verify_backup,
 };
 pub use docdb_scheduler::SchedulerOptions;
 pub use error::StartError;

@@ -37,6 +37,7 @@ mod limits;
 mod name;
 mod operation;
 pub mod patch;
+mod quotas;
 
 pub use document::Document;
 pub use durability::FsyncMode;
@@ -48,3 +49,4 @@ pub use limits::Limits;
 pub use name::{CollectionName, DatabaseName};
 pub use operation::{Action, Change, Operation, Outcome};
 pub use patch::PatchStep;
+pub use quotas::Quotas;

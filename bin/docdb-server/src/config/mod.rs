@@ -28,4 +28,5 @@ pub(crate) use layers::{Configured, Given, load};
 pub(crate) use printed::printed;
 pub(crate) use problem::Problem;
 pub(crate) use settings::{LogFormat, LogLevel, LogSettings, Settings};
+pub(crate) use size::parse as parse_size;
 pub(crate) use span::parse as parse_span;

@@ -8,6 +8,7 @@
     reason = "a test"
 )]
 
+mod backup;
 mod configuration;
 mod descriptors;
 mod offline;

@@ -50,7 +50,7 @@ impl Place {
         self.command().args(arguments).output().unwrap()
     }
 
-    /// Starts a server on `./socket` and `./data` and waits until it says that it serves.
+    /// Starts a server, on `./socket` and `./data` unless the arguments say otherwise, and waits until it says that it serves.
     pub(crate) fn start(&self, arguments: &[&str]) -> Server {
         self.start_with(arguments, |_| {})
     }
@@ -82,9 +82,14 @@ impl Place {
         arguments: &[&str],
         change: impl FnOnce(&mut Command),
     ) -> Server {
-        let log = self.path("log");
+        let socket = arguments.iter().skip_while(|it| **it != "--socket").nth(1);
+        let log = self.path(&socket.map_or_else(|| "log".to_owned(), |it| format!("{it}.log")));
+        for (flag, value) in [("--socket", "socket"), ("--data-dir", "data")] {
+            if !arguments.contains(&flag) {
+                command.args([flag, value]);
+            }
+        }
         command
-            .args(["--socket", "socket", "--data-dir", "data"])
             .args(arguments)
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(&log).unwrap());

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use docdb_types::{DatabaseId, DatabaseName};
+use docdb_types::{DatabaseId, DatabaseName, Quotas};
 
 use super::Identity;
 
@@ -11,6 +11,8 @@ pub(crate) struct Entry {
     /// When it was created, in milliseconds since 1970. For people: the clock may have been wrong.
     pub(crate) created_unix_ms: u64,
     pub(crate) status: Status,
+    /// What it may use.
+    pub(crate) quotas: Quotas,
 }
 
 /// Where a database stands in its life.

@@ -3,7 +3,7 @@
 //! ```text
 //! header, 52 bytes
 //!  0  8  magic "docdbcat"
-//!  8  4  format version, 1
+//!  8  4  format version: 1 where no database has quotas, else 2
 //! 12  4  checksum of the body: CRC-32
 //! 16  8  generation
 //! 24  8  next database id
@@ -18,6 +18,8 @@
 //! 32  1  status: 1 active, 2 dropping
 //! 33  1  length of the name, 1 to 64
 //! 34  …  name, UTF-8
+//!  …  32 in version 2: quotas, four numbers of 8 bytes, 0 for none: bytes on disk, documents,
+//!        operations per second, requests in flight
 //! ```
 //!
 //! The layout of the header, its checksum included, is that of every format version: a version that
@@ -25,12 +27,16 @@
 
 use std::collections::BTreeSet;
 
-use docdb_types::{DatabaseId, DatabaseName, DatabaseUid};
+use docdb_types::{DatabaseId, DatabaseName, DatabaseUid, Quotas};
 
 use super::{Contents, Entry, Identity, Status};
 
 pub(super) const MAGIC: [u8; 8] = *b"docdbcat";
-pub(super) const VERSION: u32 = 1;
+/// The newest version.
+pub(super) const VERSION: u32 = 2;
+/// The version that knows no quotas: written as long as there are none, so that a server from before
+/// them can go back to the directory.
+const WITHOUT_QUOTAS: u32 = 1;
 pub(super) const HEADER_BYTES: usize = 52;
 
 /// A header whose checksum holds.
@@ -87,12 +93,18 @@ impl Header {
 /// One copy of the catalog.
 pub(super) fn encode(contents: &Contents) -> Vec<u8> {
     let mut copy = vec![0; HEADER_BYTES];
+    let has_quotas = |entry: &Entry| entry.quotas != Quotas::NONE;
+    let version = if contents.entries.values().any(has_quotas) {
+        VERSION
+    } else {
+        WITHOUT_QUOTAS
+    };
     for entry in contents.entries.values() {
-        encode_entry(entry, &mut copy);
+        encode_entry(entry, version, &mut copy);
     }
     let body = copy.get(HEADER_BYTES..).unwrap_or_default();
     let header = Header {
-        version: VERSION,
+        version,
         body_checksum: crc32fast::hash(body),
         generation: contents.generation,
         next_id: contents.next_id,
@@ -103,7 +115,7 @@ pub(super) fn encode(contents: &Contents) -> Vec<u8> {
     copy
 }
 
-fn encode_entry(entry: &Entry, bytes: &mut Vec<u8>) {
+fn encode_entry(entry: &Entry, version: u32, bytes: &mut Vec<u8>) {
     let name = entry.identity.name.as_str().as_bytes();
     bytes.extend_from_slice(&entry.identity.id.get().to_le_bytes());
     bytes.extend_from_slice(&entry.identity.uid.to_bytes());
@@ -112,12 +124,16 @@ fn encode_entry(entry: &Entry, bytes: &mut Vec<u8>) {
     // A name has at most 64 bytes.
     bytes.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
     bytes.extend_from_slice(name);
+    if version > WITHOUT_QUOTAS {
+        bytes.extend_from_slice(&entry.quotas.to_bytes());
+    }
 }
 
 /// The contents of the copy that `bytes` begin with; `None` unless all of it is there, of this
 /// version, and holds together.
 pub(super) fn decode(bytes: &[u8]) -> Option<Contents> {
-    let header = Header::decode(bytes).filter(|header| header.version == VERSION)?;
+    let known = WITHOUT_QUOTAS..=VERSION;
+    let header = Header::decode(bytes).filter(|header| known.contains(&header.version))?;
     let length = usize::try_from(header.body_bytes).ok()?;
     let body = bytes.get(HEADER_BYTES..)?.get(..length)?;
     if crc32fast::hash(body) != header.body_checksum {
@@ -131,7 +147,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Contents> {
     let mut ids = BTreeSet::new();
     let mut reader = Reader(body);
     for _ in 0..header.entries {
-        let entry = decode_entry(&mut reader)?;
+        let entry = decode_entry(&mut reader, header.version)?;
         let Identity { id, name, .. } = &entry.identity;
         let ascending = contents.entries.keys().next_back() < Some(name);
         if !ascending || *id >= header.next_id || !ids.insert(*id) {
@@ -142,12 +158,17 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Contents> {
     reader.0.is_empty().then_some(contents)
 }
 
-fn decode_entry(reader: &mut Reader<'_>) -> Option<Entry> {
+fn decode_entry(reader: &mut Reader<'_>, version: u32) -> Option<Entry> {
     let id = DatabaseId::new(reader.u64()?);
     let uid = DatabaseUid::from_bytes(reader.array()?);
     let created_unix_ms = reader.u64()?;
     let [status, length] = reader.array()?;
     let name = std::str::from_utf8(reader.bytes(usize::from(length))?).ok()?;
+    let quotas = if version > WITHOUT_QUOTAS {
+        Quotas::from_bytes(reader.array()?)
+    } else {
+        Quotas::NONE
+    };
     Some(Entry {
         identity: Identity {
             id,
@@ -156,6 +177,7 @@ fn decode_entry(reader: &mut Reader<'_>) -> Option<Entry> {
         },
         created_unix_ms,
         status: Status::from_byte(status)?,
+        quotas,
     })
 }
 
@@ -195,6 +217,7 @@ pub(super) mod tests {
             },
             created_unix_ms: 0x0102_0304,
             status,
+            quotas: Quotas::NONE,
         }
     }
 
@@ -254,9 +277,36 @@ pub(super) mod tests {
 
     #[test]
     fn what_is_encoded_decodes_to_the_same() {
-        for contents in [Contents::empty(), sample()] {
+        for contents in [Contents::empty(), sample(), with_quotas()] {
             assert_eq!(decode(&encode(&contents)), Some(contents));
         }
+    }
+
+    fn with_quotas() -> Contents {
+        let mut contents = sample();
+        for entry in contents.entries.values_mut().take(1) {
+            entry.quotas = Quotas {
+                disk_bytes: 0x0a0b,
+                documents: 2,
+                operations_per_second: 3,
+                requests_in_flight: 4,
+            };
+        }
+        contents
+    }
+
+    #[test]
+    fn quotas_make_it_the_second_version_and_stand_behind_the_names() {
+        let hex =
+            |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
+        assert_eq!(encode(&sample())[8], 1);
+        let copy = encode(&with_quotas());
+        assert_eq!(copy[8], 2);
+        let numbers = ["0b0a", "02", "03", "04"].map(|number| format!("{number:0<16}"));
+        let text = hex(&copy);
+        let first = text.split_once("020162").map(|(_, behind)| &behind[..64]);
+        assert_eq!(first, Some(&*numbers.concat()));
+        assert!(text.ends_with(&format!("73686f70{}", "0".repeat(64))));
     }
 
     #[test]
@@ -276,11 +326,11 @@ pub(super) mod tests {
     fn forged(next_id: u64, entries: &[Entry], count: u32, trailing: &[u8]) -> Vec<u8> {
         let mut body = Vec::new();
         for entry in entries {
-            encode_entry(entry, &mut body);
+            encode_entry(entry, WITHOUT_QUOTAS, &mut body);
         }
         body.extend_from_slice(trailing);
         let header = Header {
-            version: VERSION,
+            version: WITHOUT_QUOTAS,
             body_checksum: crc32fast::hash(&body),
             generation: 1,
             next_id: DatabaseId::new(next_id),

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use docdb_types::{DatabaseId, DatabaseName, DatabaseUid};
+use docdb_types::{DatabaseId, DatabaseName, DatabaseUid, Quotas};
 use docdb_vfs::{EntryKind, Vfs};
 
 use super::{Contents, Entry, Identity, Status};
@@ -54,6 +54,7 @@ pub(super) fn rebuild(
             },
             created_unix_ms: now_unix_ms,
             status: Status::Active,
+            quotas: Quotas::NONE,
         };
         entries.insert(name, entry);
         id = DatabaseId::new(id.get().saturating_add(1));

@@ -165,6 +165,19 @@ impl Catalog {
         self.change(vec![(name, Some(entry))])
     }
 
+    /// Adds databases, all of them in one write.
+    ///
+    /// # Durability
+    /// On success they exist after a crash.
+    ///
+    /// # Errors
+    /// As for [`insert`](Self::insert).
+    pub(crate) fn insert_all(&self, entries: Vec<Entry>) -> Result<(), CatalogError> {
+        let named = entries.into_iter();
+        let named = named.map(|entry| (entry.identity.name.clone(), Some(entry)));
+        self.change(named.collect())
+    }
+
     /// Notes that a database has been dropped.
     ///
     /// # Durability

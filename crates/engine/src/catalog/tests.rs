@@ -139,7 +139,7 @@ fn a_newer_format_is_refused_and_nothing_is_touched() {
     let path = Path::new(PATH);
     let mut bytes = disk.bytes(path).unwrap();
     for start in [0, 4096] {
-        bytes[start + 8] = 2;
+        bytes[start + 8] = 3;
         let checksum = crc32fast::hash(&bytes[start..start + 48]);
         bytes[start + 48..start + 52].copy_from_slice(&checksum.to_le_bytes());
     }
@@ -150,15 +150,15 @@ fn a_newer_format_is_refused_and_nothing_is_touched() {
     assert!(matches!(
         refused,
         CatalogError::Newer {
-            found: 2,
-            known: 1,
+            found: 3,
+            known: 2,
             ..
         }
     ));
     let refused = Error::from(refused);
     assert_eq!(refused.code(), Code::FileOpen);
     assert!(
-        refused.to_string().contains("format version 2"),
+        refused.to_string().contains("format version 3"),
         "{refused}"
     );
     assert_eq!(disk.mutations(), mutations);

@@ -69,6 +69,26 @@ impl DirectoryLocks {
     }
 }
 
+/// Whether an engine has a data directory open: `None` where none has, else its process, as far as
+/// it is known.
+///
+/// # Errors
+/// `FileOpen`: there is no such directory, or it cannot be locked.
+pub fn holder(host: &Host, data_directory: &Path) -> Result<Option<Option<u32>>, Error> {
+    let shown = data_directory.display();
+    let failed = |error: &dyn std::fmt::Display| {
+        Error::new(Code::FileOpen, format!("cannot look into {shown}: {error}"))
+    };
+    host.files
+        .list_prefixed(data_directory, ".lock".as_ref())
+        .map_err(|error| failed(&error))?;
+    match host.files.lock(&data_directory.join(".lock")) {
+        Ok(_) => Ok(None),
+        Err(LockError::Held { pid }) => Ok(Some(pid)),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
 fn lock(host: &Host, directory: &Path) -> Result<Box<dyn Lock>, Error> {
     let shown = directory.display();
     create_dir_durable(&*host.files, directory).map_err(|error| {

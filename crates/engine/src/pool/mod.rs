@@ -25,8 +25,11 @@ mod tests;
 mod totals;
 mod upkeep;
 
+pub(crate) use databases::{Databases, Leftovers};
 pub(crate) use directory::DirectoryLocks;
+pub use directory::holder;
 pub use engine::{Engine, Opened};
+pub(crate) use logical::LogicalDatabases;
 pub use memory::{MemoryBudget, MemoryShare};
 pub use opening::OpenMode;
 pub(crate) use reserve::Reserve;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use docdb_types::{Category, Code, DatabaseId, DatabaseName, Effect, Error};
+use docdb_types::{Category, Code, DatabaseId, DatabaseName, Effect, Error, Quotas};
 use parking_lot::RwLock;
 
 use super::Signals;
@@ -239,6 +239,7 @@ impl<D: Databases> Pool<D> {
                 identity: identity.clone(),
                 created_unix_ms: slot.created_unix_ms,
                 status: Status::Active,
+                quotas: Quotas::NONE,
             }) {
                 Ok(()) => return Ok(()),
                 // A crash may find the entry, and an entry has its files.

@@ -12,7 +12,7 @@ use crate::options::EngineOptions;
 use crate::trouble;
 
 /// Reads every byte of a database, and changes none.
-pub(super) fn verify_database(
+pub(crate) fn verify_database(
     host: &Host,
     options: &EngineOptions,
     identity: &Identity,

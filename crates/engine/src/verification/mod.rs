@@ -6,7 +6,9 @@ mod directory;
 mod repair;
 mod report;
 
+pub(crate) use database::verify_database;
 pub use directory::verify;
+pub(crate) use repair::open_accepting;
 pub use repair::{Repaired, repair};
 pub use report::{
     DamagedDocument, DirectoryReport, Finding, LostTransactions, Severity, VerifiedDatabase,

@@ -85,7 +85,9 @@ fn check_accepted(
     Err(Error::new(Code::UnknownOperation, text).in_database(&identity.name))
 }
 
-fn open_accepting(
+/// Opens a database although its log has lost transactions, or has none at all. The loss counts until
+/// a checkpoint covers it.
+pub(crate) fn open_accepting(
     host: &Host,
     options: &EngineOptions,
     identity: Identity,

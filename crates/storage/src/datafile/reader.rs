@@ -1,10 +1,10 @@
 //! An open data file.
 
-use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::{fmt, io};
 
 use docdb_types::{CollectionId, TransactionId};
 use docdb_vfs::{File, OpenMode};
@@ -71,8 +71,20 @@ impl DataFile {
     /// [`StorageError::Foreign`], [`StorageError::NewerFormat`],
     /// [`StorageError::UnknownFeatures`].
     pub fn open(home: &StorageHome, number: DataFileNumber) -> Result<Self, StorageError> {
-        let file = open_file(home, &home.data_file_path(number))?;
-        Self::open_over(home, number, file, None)
+        Self::open_at(home, number, home.data_file_path(number))
+    }
+
+    /// [`open`](Self::open) of a copy of the data file that is somewhere else.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub fn open_at(
+        home: &StorageHome,
+        number: DataFileNumber,
+        path: PathBuf,
+    ) -> Result<Self, StorageError> {
+        let file = open_file(home, &path)?;
+        Self::open_bytes(home, number, path, file, None)
     }
 
     /// Opens a data file whose bytes are those of `file`; `overlay` when they come through it.
@@ -82,7 +94,16 @@ impl DataFile {
         file: Arc<dyn File>,
         overlay: Option<Arc<Overlay>>,
     ) -> Result<Self, StorageError> {
-        let path = home.data_file_path(number);
+        Self::open_bytes(home, number, home.data_file_path(number), file, overlay)
+    }
+
+    fn open_bytes(
+        home: &StorageHome,
+        number: DataFileNumber,
+        path: PathBuf,
+        file: Arc<dyn File>,
+        overlay: Option<Arc<Overlay>>,
+    ) -> Result<Self, StorageError> {
         let file_bytes = file_length(&*file, &path)?;
         let identity = read_header(&*file, &path)?;
         check_identity(home, number, &path, &identity)?;
@@ -187,6 +208,14 @@ impl DataFile {
     #[must_use]
     pub const fn file_bytes(&self) -> u64 {
         self.file_bytes
+    }
+
+    /// Reads bytes of the file as they are, for a copy of it; returns how many, 0 at the end.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn read_bytes(&self, place: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.file.read_at(place, offset)
     }
 
     /// Whether the footer was rebuilt from the records, because the one in the file is damaged.

@@ -1,5 +1,6 @@
 //! The file of the manifest: two copies, one behind the other, replaced together.
 
+use docdb_types::DatabaseUid;
 use docdb_vfs::{read_whole, write_whole};
 
 use super::Manifest;
@@ -33,6 +34,20 @@ impl Manifest {
         let path = home.manifest_path();
         write_whole(&*home.host.files, &path, &copy.repeat(2))
             .map_err(|source| StorageError::io(FileAction::Publish, &path, source))
+    }
+
+    /// One copy, as it stands in the file of the database with this uid.
+    #[must_use]
+    pub fn to_bytes(&self, uid: DatabaseUid) -> Vec<u8> {
+        encode(uid, self)
+    }
+
+    /// The manifest that [`to_bytes`](Self::to_bytes) has made these bytes of, and whose it is;
+    /// `None` for anything else.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<(DatabaseUid, Self)> {
+        let (uid, manifest, length) = decode(bytes).ok()?;
+        (length == bytes.len()).then_some((uid, manifest))
     }
 
     /// Loads the manifest of a database: either copy suffices.
@@ -85,7 +100,7 @@ impl Manifest {
 /// The error for a file without any copy that can be used.
 fn refusal(
     home: &StorageHome,
-    tries: &[Result<(docdb_types::DatabaseUid, Manifest, usize), Refusal>],
+    tries: &[Result<(DatabaseUid, Manifest, usize), Refusal>],
 ) -> StorageError {
     let path = home.manifest_path();
     for refusal in tries.iter().filter_map(|tried| tried.as_ref().err()) {

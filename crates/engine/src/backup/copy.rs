@@ -1,0 +1,151 @@
+//! Copying a data file, with the checksum of all its bytes.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use docdb_storage::{DataFile, DataFileRecord, StorageHome};
+use docdb_types::{Code, DocumentId, Error};
+use docdb_vfs::{File, Host, OpenMode};
+
+use crate::trouble;
+
+/// Bytes that are moved at a time.
+const PART_BYTES: usize = 1 << 20;
+/// Bytes after which what was written is synced: a little at a time, so that the syncs of commits
+/// never stand behind much of it.
+const SYNC_BYTES: u64 = 8 << 20;
+
+/// What limits the speed of copying.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    begun: Duration,
+    /// Bytes in a second; 0: no limit.
+    rate: u64,
+    moved: u64,
+}
+
+impl Pace {
+    pub(super) fn begin(host: &Host, rate: u64) -> Self {
+        Self {
+            begun: host.clock.monotonic(),
+            rate,
+            moved: 0,
+        }
+    }
+
+    /// Waits until as many bytes more may have been moved.
+    fn keep(&mut self, host: &Host, bytes: usize) {
+        self.moved += bytes as u64;
+        let Some(nanos) = (u128::from(self.moved) * 1_000_000_000).checked_div(self.rate.into())
+        else {
+            return;
+        };
+        let due = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+        let passed = host.clock.monotonic().saturating_sub(self.begun);
+        if let Some(early) = due.checked_sub(passed) {
+            std::thread::sleep(early);
+        }
+    }
+}
+
+/// Copies `length` bytes, as `read` gives them, to a new file, durably; returns their CRC-32.
+pub(super) fn copy(
+    host: &Host,
+    pace: &mut Pace,
+    read: &dyn Fn(&mut [u8], u64) -> io::Result<usize>,
+    length: u64,
+    to: &Path,
+) -> io::Result<u32> {
+    let target = host.files.open(to, OpenMode::CreateNew)?;
+    let mut hasher = crc32fast::Hasher::new();
+    let mut part = vec![0; PART_BYTES];
+    let (mut offset, mut synced) = (0, 0);
+    while offset < length {
+        let wanted = usize::try_from(length - offset).unwrap_or(PART_BYTES);
+        let place = part.get_mut(..wanted.min(PART_BYTES)).unwrap_or_default();
+        let count = match read(place, offset) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let bytes = place.get(..count).unwrap_or_default();
+        hasher.update(bytes);
+        target.write_all_at(bytes, offset)?;
+        offset += count as u64;
+        if offset - synced >= SYNC_BYTES {
+            target.sync_data()?;
+            synced = offset;
+        }
+        pace.keep(host, count);
+    }
+    target.sync_all()?;
+    // Where it does not work, what is read back may come from memory.
+    let _ = target.drop_cache();
+    Ok(hasher.finalize())
+}
+
+/// The CRC-32 of a whole file.
+pub(super) fn checksum(file: &dyn File, length: u64) -> io::Result<u32> {
+    let mut hasher = crc32fast::Hasher::new();
+    let mut part = vec![0; PART_BYTES];
+    let mut offset = 0;
+    while offset < length {
+        let wanted = usize::try_from(length - offset).unwrap_or(PART_BYTES);
+        let place = part.get_mut(..wanted.min(PART_BYTES)).unwrap_or_default();
+        file.read_exact_at(place, offset)?;
+        hasher.update(place);
+        offset += place.len() as u64;
+    }
+    Ok(hasher.finalize())
+}
+
+/// Reads a copy of a data file back: its frame, and every record against its own checksum.
+///
+/// # Errors
+/// `CorruptRecord` and the errors of files.
+pub(super) fn read_back(
+    home: &StorageHome,
+    record: &DataFileRecord,
+    path: PathBuf,
+) -> Result<(), Error> {
+    let name = file_name(&path);
+    let file = DataFile::open_at(home, record.number, path).map_err(trouble::of_storage)?;
+    if file.record() != *record {
+        let text = "it is not the file that the manifest names";
+        return Err(Error::new(Code::CorruptRecord, text).in_file(name));
+    }
+    let verified = file
+        .verify_all::<DocumentId>()
+        .map_err(trouble::of_storage)?;
+    match verified.damaged.first() {
+        None => Ok(()),
+        Some(first) => {
+            let count = verified.damaged.len();
+            let text = format!("{count} records are damaged; the first is {}", first.key);
+            Err(Error::new(Code::CorruptRecord, text)
+                .in_file(name)
+                .at_offset(first.offset)
+                .on_document(first.key))
+        }
+    }
+}
+
+pub(super) fn file_name(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// A failure about a path, with its code.
+pub(super) fn failed(action: &str, path: &Path, error: &io::Error) -> Error {
+    let code = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Code::DiskFull,
+        _ if action == "read" => Code::FileRead,
+        _ if action == "open" => Code::FileOpen,
+        _ => Code::FileWrite,
+    };
+    Error::new(code, format!("cannot {action} {}: {error}", path.display()))
+}
