@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use docdb_vfs::File;
+use parking_lot::Mutex;
 
 use super::geometry::{BLOCK_BYTES, Geometry, STRIPE_BLOCKS};
 use super::sidecar::Sidecar;
@@ -28,6 +29,8 @@ pub(crate) struct Overlay {
     sidecar: Sidecar,
     restored: AtomicU64,
     beyond: AtomicU64,
+    /// The block that was restored last: what stands in it is read piece by piece.
+    last: Mutex<Option<(u64, Vec<u8>)>>,
 }
 
 impl Overlay {
@@ -37,6 +40,7 @@ impl Overlay {
             sidecar,
             restored: AtomicU64::new(0),
             beyond: AtomicU64::new(0),
+            last: Mutex::new(None),
         }
     }
 
@@ -114,6 +118,17 @@ impl Overlay {
     /// INVARIANT: the answer has the checksum of the block, which stands in the file of parity: a
     /// block that was computed from anything damaged does not get out.
     pub(crate) fn restore(&self, block: u64) -> Option<Vec<u8>> {
+        if let Some((number, bytes)) = &*self.last.lock()
+            && *number == block
+        {
+            return Some(bytes.clone());
+        }
+        let bytes = self.solve(block)?;
+        *self.last.lock() = Some((block, bytes.clone()));
+        Some(bytes)
+    }
+
+    fn solve(&self, block: u64) -> Option<Vec<u8>> {
         let geometry = self.geometry();
         let stripe = geometry.stripe_of(block);
         let data = (0..STRIPE_BLOCKS).map(|member| match geometry.data_block(stripe, member) {
@@ -184,9 +199,9 @@ impl Overlay {
         }
         self.count(&met);
         let from = (offset - first * block_bytes) as usize;
-        let found = blocks.get(from..).unwrap_or_default();
-        for (to, from) in buf.iter_mut().zip(found).take(length as usize) {
-            *to = *from;
+        let found = blocks.get(from..from + length as usize);
+        if let (Some(to), Some(found)) = (buf.get_mut(..length as usize), found) {
+            to.copy_from_slice(found);
         }
         Ok((length as usize, met))
     }
