@@ -99,6 +99,15 @@ fn r1_a_valid_chain_is_a_clean_end() {
     assert_eq!(recovery.last_transaction, TransactionId::new(40));
 }
 
+/// Opening alone cuts the log here, and the cut is on the disk before anything else is.
+fn assert_cut(disk: &SimVfs, options: &WalOptions, at: u64) {
+    let disk = copy(disk);
+    drop(try_open(&disk, options, Covered::NOTHING).unwrap());
+    let durable = copy(&disk);
+    let file = durable.open(&path("db.wal"), OpenMode::Read).unwrap();
+    assert_eq!(file.length().unwrap(), at);
+}
+
 #[test]
 fn r2_a_torn_tail_is_cut_and_what_is_written_behind_the_cut_survives() {
     let (sample, places) = log_of(9, &one_segment());
@@ -106,6 +115,8 @@ fn r2_a_torn_tail_is_cut_and_what_is_written_behind_the_cut_survives() {
 
     let disk = copy(&sample);
     append_bytes(&disk, "db.wal", &[0x5a; 40]);
+    assert_cut(&disk, &one_segment(), end);
+    let disk = copy(&disk);
     let recovery = assert_goes_on(&disk, &one_segment(), Covered::NOTHING, &numbers(9));
     let expected = LogState::TornTail {
         file: "db.wal".to_owned(),
@@ -134,6 +145,8 @@ fn r3_batches_behind_a_hole_that_nobody_promised_are_dropped_for_good() {
     let (disk, places) = log_of(9, &unsynced);
     let disk = disk.crash(CrashProfile::KeepAll, 0);
     flip(&disk, "db.wal", places[4].start.get() + 60);
+    assert_cut(&disk, &unsynced, places[4].start.get());
+    let disk = copy(&disk);
     let recovery = assert_goes_on(&disk, &unsynced, Covered::NOTHING, &numbers(4));
     assert!(matches!(recovery.state, LogState::TornTail { .. }));
 }
