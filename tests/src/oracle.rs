@@ -536,10 +536,6 @@ impl Oracle {
                 before.len() + 1 + self.beyond.len()
             ));
         };
-        if self.weak {
-            // What a power cut took back was numbered too, and its numbers come again.
-            self.last_version = Version::ZERO;
-        }
         for (name, documents) in contents {
             for (id, (version, _)) in documents {
                 self.last_version = self.last_version.max(*version);
