@@ -37,7 +37,7 @@ pub(crate) fn parse(text: &str, path: &Path) -> Result<Vec<Entry>, Problem> {
         with_snippet: false,
     };
     let top: Node = serde_saphyr::from_str_with_options(text, options)
-        .map_err(|error| malformed(error.to_string()))?;
+        .map_err(|error| malformed(error.to_string().replace('\n', " ")))?;
     let mut entries = Vec::new();
     match top {
         Node::Value(Scalar::Nothing) => {}
@@ -54,8 +54,10 @@ fn flatten(
     entries: &mut Vec<Entry>,
 ) {
     for (key, node) in members {
+        // No key of ours holds what this changes; what others hold goes into a line of text.
+        let key = key.escape_debug();
         let path = if above.is_empty() {
-            key
+            key.to_string()
         } else {
             format!("{above}.{key}")
         };

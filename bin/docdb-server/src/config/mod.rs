@@ -6,6 +6,8 @@ mod changes;
 mod document;
 mod example;
 mod field;
+#[cfg(test)]
+mod hostile;
 mod key;
 mod keys;
 mod layers;
