@@ -113,7 +113,7 @@ fn data(bytes: &mut [u8]) -> Option<()> {
             .checked_add(u64_at(bytes, entry + 16)? as usize)?
             .min(bytes.len());
         let mut at = start;
-        while at + 16 <= end {
+        while at.saturating_add(16) <= end {
             let (length, checksum_at) = match kind {
                 1 => {
                     let payload = u32_at(bytes, at + 4)? as usize;
