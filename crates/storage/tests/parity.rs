@@ -9,7 +9,8 @@ mod fixture;
 use std::collections::BTreeSet;
 
 use docdb_storage::{
-    DataFile, FileSet, Manifest, MendSource, Parity, ParityHealth, RecordKind, StorageError,
+    DataFile, DataFileWriter, FileSet, Manifest, MendSource, Parity, ParityHealth, RecordKind,
+    StorageError,
 };
 use docdb_vfs::{CallKind, CrashProfile, Fault, FaultKind, FaultOn, Vfs};
 
@@ -443,8 +444,15 @@ fn rewriting_a_file_that_parity_restores_loses_nothing_and_heals_it() {
     let site = large();
     site.damage(Damage::Zero(65536), 100_000);
     site.damage(Damage::Flip, 20);
+    let damaged = site.disk.bytes(&site.data).unwrap();
     let (healed, manifest) = site.rewrite(&mut |_| None).unwrap();
     assert!(keys_from(&healed, MendSource::Lost).is_empty());
+    assert!(!keys_from(&healed, MendSource::Parity).is_empty());
+    assert_eq!(
+        site.disk.bytes(&site.data).unwrap(),
+        damaged,
+        "nothing is healed in place"
+    );
     let (files, reported) = FileSet::open(&site.home, &manifest).unwrap();
     assert!(reported.is_empty());
     let file = files.get(number(2)).unwrap();
@@ -669,4 +677,85 @@ fn parity_goes_with_its_data_file() {
     drop(files);
     assert!(!site.disk.exists(&site.data).unwrap());
     assert!(!site.disk.exists(&site.parity).unwrap());
+}
+
+/// With the checksums of some blocks lost, damage can get into the computation: what comes out of it
+/// does not count.
+#[test]
+fn a_block_that_was_computed_from_damage_does_not_count() {
+    let site = Site::new(620, 4000, Parity::DEFAULT);
+    let blocks = (site.data_bytes.len() as u64).div_ceil(BLOCK);
+    assert!(
+        blocks > 511,
+        "the checksums of parity stand on another page"
+    );
+    let parity_blocks = 2 * site.stripes();
+    let table_bytes = (blocks + parity_blocks + 2) * 8;
+    let first_parity = 64 + table_bytes;
+    let file = DataFile::open(&site.home, number(1)).unwrap();
+    for table in [64, first_parity + parity_blocks * BLOCK] {
+        site.disk
+            .flip_bit(&site.parity, table + 4096 + 100, 2)
+            .unwrap();
+    }
+    site.zero_block(5);
+    let scrub = file.scrub::<u64>(0, &mut |_| true).unwrap();
+    assert!(scrub.is_restorable, "the parity itself is whole");
+    for member in 0..2 {
+        let at = first_parity + (member * site.stripes() + 5) * BLOCK;
+        site.disk.corrupt(&site.parity, at, &[7; 64]).unwrap();
+    }
+    let scrub = file.scrub::<u64>(0, &mut |_| true).unwrap();
+    assert!(!scrub.is_restorable && !scrub.is_clean());
+    assert!(scrub.damaged.iter().all(|record| !record.is_restorable));
+}
+
+#[test]
+fn a_file_that_is_not_read_back_as_it_was_written_is_not_published() {
+    let site = small();
+    let target = site.home.data_file_path(number(2));
+    let mut temporary = target.clone().into_os_string();
+    temporary.push(".tmp");
+    let mut writer = DataFileWriter::create(&site.home, number(2), Parity::DEFAULT).unwrap();
+    let document = payload(1, 1, 200_000);
+    for key in 0_u64..4 {
+        writer
+            .push(&fixture::record(0, &key.to_be_bytes(), 1, &document))
+            .unwrap();
+    }
+    site.disk.flip_bit(temporary.as_ref(), 70_000, 4).unwrap();
+    let refused = writer.finish(&site.manifest.next_metadata(&[]));
+    assert!(refused.unwrap_err().is_corruption());
+    for path in [target, temporary.into(), site.home.parity_path(number(2))] {
+        assert!(!site.disk.exists(&path).unwrap(), "{}", path.display());
+    }
+}
+
+#[test]
+fn a_data_file_that_a_power_cut_leaves_has_its_parity() {
+    let mut at = 0;
+    loop {
+        let site = small();
+        site.disk.crash_at_mutation(site.disk.mutations() + at);
+        let is_done = site
+            .rewrite(&mut |_| None)
+            .and_then(|(_, next)| next.store(&site.home))
+            .is_ok();
+        for (profile, seed) in [CrashProfile::DropAll, CrashProfile::Strict]
+            .into_iter()
+            .zip(at..)
+        {
+            let disk = site.disk.crash(profile, seed);
+            let home = fixture::home(&disk);
+            if disk.exists(&home.data_file_path(number(2))).unwrap() {
+                let file = DataFile::open(&home, number(2)).unwrap();
+                let scrub = file.scrub::<u64>(0, &mut |_| true).unwrap();
+                assert!(scrub.is_clean() && matches!(scrub.parity, ParityHealth::Whole));
+            }
+        }
+        if is_done {
+            break;
+        }
+        at += 1;
+    }
 }

@@ -1,5 +1,5 @@
 //! The bugs. The names PB1 to PB24 are those of the list that the project was planned with;
-//! docs/faults.md says which of them have no place here yet.
+//! docs/faults.md says which of them have no place here yet. HB1 to HB8 are those of healing.
 
 /// A test that is to catch a bug.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +42,21 @@ static TABLE: Harness = Harness {
     package: "docdb-wal",
     test: "recovery_table",
     filter: &[],
+    settings: &[],
+};
+static PARITY: Harness = Harness {
+    package: "docdb-storage",
+    test: "parity",
+    filter: &[
+        "computed_from_damage",
+        "asked_first",
+        "another_generation",
+        "not_read_back",
+        "beyond_parity_exactly",
+        "rewriting_a_file",
+        "that_a_power_cut_leaves",
+        "lost_together",
+    ],
     settings: &[],
 };
 /// Every bug that has a place in the code.
@@ -205,5 +220,69 @@ pub(crate) static BUGS: &[Bug] = &[
         healthy: "        let next = first_unused(last);\n",
         planted: "        let next = if BUG {\n            TransactionId::new(host.clock.unix_time().as_millis() as u64)\n        } else {\n            first_unused(last)\n        };\n",
         harness: &SIMULATION,
+    },
+    Bug {
+        name: "HB1",
+        what: "a restored block counts without its checksum",
+        file: "crates/storage/src/parity/overlay.rs",
+        healthy: "(self.sidecar.verifies(block, &bytes) == Some(true)).then_some(bytes)",
+        planted: "(BUG || self.sidecar.verifies(block, &bytes) == Some(true)).then_some(bytes)",
+        harness: &PARITY,
+    },
+    Bug {
+        name: "HB2",
+        what: "any version of a document is believed to be the lost one",
+        file: "crates/storage/src/datafile/lost.rs",
+        healthy: "&& record.frame(seed, self.offset).checksum == self.checksum",
+        planted: "&& (BUG || record.frame(seed, self.offset).checksum == self.checksum)",
+        harness: &PARITY,
+    },
+    Bug {
+        name: "HB3",
+        what: "the parity of an earlier file of the number is believed",
+        file: "crates/storage/src/parity/sidecar.rs",
+        healthy: "&& salt.is_none_or(|salt| salt == header.salt)",
+        planted: "&& (BUG || salt.is_none_or(|salt| salt == header.salt))",
+        harness: &PARITY,
+    },
+    Bug {
+        name: "HB4",
+        what: "parity is computed from bytes that are not what was written",
+        file: "crates/storage/src/parity/encode.rs",
+        healthy: "if job.sums.get(block as usize) != Some(&sum) {",
+        planted: "if !BUG && job.sums.get(block as usize) != Some(&sum) {",
+        harness: &PARITY,
+    },
+    Bug {
+        name: "HB5",
+        what: "what is lost is left out of the new file",
+        file: "crates/storage/src/compaction/mending.rs",
+        healthy: "writer.push(&lost_record(&outline, &mark.encode()))?;",
+        planted: "if !BUG {\n                writer.push(&lost_record(&outline, &mark.encode()))?;\n            }",
+        harness: &PARITY,
+    },
+    Bug {
+        name: "HB6",
+        what: "a damaged file is healed in place",
+        file: "crates/storage/src/datafile/restored.rs",
+        healthy: "let (record, checksum) = Record::decode(self.seed, entry.offset, &bytes).ok()?;",
+        planted: "if BUG {\n            let vfs = &self.home.host.files;\n            let file = vfs.open(&self.path, docdb_vfs::OpenMode::ReadWrite).ok()?;\n            file.write_all_at(&bytes, entry.offset).ok()?;\n        }\n        let (record, checksum) = Record::decode(self.seed, entry.offset, &bytes).ok()?;",
+        harness: &PARITY,
+    },
+    Bug {
+        name: "HB7",
+        what: "a data file has its name before its parity is there",
+        file: "crates/storage/src/datafile/writer.rs",
+        healthy: "        self.write_parity()?;\n        self.publish()?;\n",
+        planted: "        if BUG {\n            self.publish()?;\n        }\n        self.write_parity()?;\n        if !BUG {\n            self.publish()?;\n        }\n",
+        harness: &PARITY,
+    },
+    Bug {
+        name: "HB8",
+        what: "losses that nobody can name are accepted in silence",
+        file: "crates/storage/src/compaction/merge.rs",
+        healthy: "if !accept_unnamed {",
+        planted: "if !accept_unnamed && !BUG {",
+        harness: &PARITY,
     },
 ];

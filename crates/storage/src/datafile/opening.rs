@@ -101,7 +101,7 @@ impl DataFile {
             return Ok(Arc::clone(overlay));
         }
         let sidecar = Sidecar::open(&self.home, self.identity.number, Some(self.identity.salt))?;
-        Ok(Arc::new(Overlay::new(Arc::clone(&self.file), sidecar)))
+        Ok(Arc::new(Overlay::new(Arc::clone(&self.raw), sidecar)))
     }
 
     /// Whether the file was opened through its parity, because it could not be as it stands. Every

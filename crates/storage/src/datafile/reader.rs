@@ -37,6 +37,8 @@ pub struct DataFile {
     pub(super) home: StorageHome,
     /// What is read: the file as it stands, or as its parity restores it.
     pub(super) file: Arc<dyn File>,
+    /// The file as it stands.
+    pub(super) raw: Arc<dyn File>,
     /// The latter.
     pub(super) overlay: Option<Arc<Overlay>>,
     pub(super) path: PathBuf,
@@ -130,6 +132,9 @@ impl DataFile {
         }
         let opened = Self {
             home: home.clone(),
+            raw: overlay
+                .as_ref()
+                .map_or_else(|| Arc::clone(&file), |overlay| overlay.underneath()),
             file,
             overlay,
             path,

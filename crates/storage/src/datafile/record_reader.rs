@@ -1,7 +1,5 @@
 //! Reading records in the order of the footer.
 
-use docdb_vfs::File;
-
 use super::footer::FooterEntry;
 use super::reader::DataFile;
 use super::record::Record;
@@ -9,7 +7,7 @@ use super::walk::{Found, record_at};
 use super::window::Window;
 use crate::{IndexKey, StorageError};
 
-/// Reads records front to back, in large pieces.
+/// Reads records front to back, in large pieces, from the file as it stands.
 pub(crate) struct RecordReader<'f> {
     file: &'f DataFile,
     window: Window<'f>,
@@ -17,12 +15,7 @@ pub(crate) struct RecordReader<'f> {
 
 impl<'f> RecordReader<'f> {
     pub(crate) fn new(file: &'f DataFile) -> Self {
-        Self::over(file, &*file.file)
-    }
-
-    /// Reads the records of `file` from the bytes of `bytes`.
-    pub(super) fn over(file: &'f DataFile, bytes: &'f dyn File) -> Self {
-        let window = Window::new(bytes, &file.path, file.records.end());
+        let window = Window::new(&*file.raw, &file.path, file.records.end());
         Self { file, window }
     }
 

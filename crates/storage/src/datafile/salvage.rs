@@ -182,6 +182,10 @@ impl Scan {
         let lost = self.gaps.into_ranges();
         let file = DataFile {
             home: home.clone(),
+            raw: remains
+                .overlay
+                .as_ref()
+                .map_or_else(|| Arc::clone(&remains.file), |overlay| overlay.underneath()),
             file: remains.file,
             overlay: remains.overlay,
             path: remains.path,

@@ -4,8 +4,6 @@ use std::iter::Peekable;
 use std::ops::Range;
 use std::sync::Arc;
 
-use docdb_vfs::File;
-
 use super::entries::Entries;
 use super::reader::DataFile;
 use super::record::record_bytes;
@@ -87,7 +85,6 @@ impl DataFile {
             }
             Err(SidecarDamage::Unusable(error)) => (None, ParityHealth::Unusable(error)),
         };
-        let raw = self.as_it_stands(overlay.as_ref());
         let mut scrub = Scrub {
             next: None,
             bytes: 0,
@@ -102,7 +99,7 @@ impl DataFile {
             file: self,
             overlay: overlay.as_deref(),
             entries: self.entries().peekable(),
-            records: RecordReader::over(self, &*raw),
+            records: RecordReader::new(self),
             scrub: &mut scrub,
         };
         let mut at = from - from % SLICE_BYTES;
@@ -120,19 +117,19 @@ impl DataFile {
             scrub.next = next.map(|next| base + next);
         }
         if scrub.next.is_none() {
-            self.scrub_frame(raw, &mut scrub);
+            self.scrub_frame(&mut scrub);
         }
         Ok(scrub)
     }
 
-    /// The bytes on the disk, whether or not the file was opened through its parity.
-    fn as_it_stands(&self, overlay: Option<&Arc<Overlay>>) -> Arc<dyn File> {
-        overlay.map_or_else(|| Arc::clone(&self.file), |overlay| overlay.underneath())
-    }
-
     /// Header, section table, metadata, footer and trailer, as if the file was opened now.
-    fn scrub_frame<K>(&self, raw: Arc<dyn File>, scrub: &mut Scrub<K>) {
-        if let Err(error) = Self::open_over(&self.home, self.identity.number, raw, None) {
+    fn scrub_frame<K>(&self, scrub: &mut Scrub<K>) {
+        if let Err(error) = Self::open_over(
+            &self.home,
+            self.identity.number,
+            Arc::clone(&self.raw),
+            None,
+        ) {
             scrub.frame = Some(error);
             // With parity, the damaged blocks have told whether it is.
             if matches!(
