@@ -115,6 +115,8 @@ pub(super) fn repair_on(disk: &SimVfs, path: &Path) {
         Kind::Log
     } else if name.contains(".data.") {
         Kind::Data
+    } else if name.contains(".parity.") {
+        Kind::Parity
     } else if name.ends_with(".manifest") {
         Kind::Manifest
     } else if name == ".catalog" {

@@ -81,6 +81,11 @@ pub const TARGETS: &[Target] = &[
         },
     },
     Target {
+        name: "parity",
+        run: |bytes| file("/data/t.parity.1", bytes),
+        seeds: || vec![sample().bytes("/data/t.parity.1")],
+    },
+    Target {
         name: "manifest",
         run: |bytes| file("/data/t.manifest", bytes),
         seeds: || vec![sample().bytes("/data/t.manifest")],

@@ -3,6 +3,7 @@
 //! code that it tries.
 
 use crc32fast::{Hasher, hash};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// The kinds of file that have checksums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,21 +12,25 @@ pub enum Kind {
     Log,
     /// A data file.
     Data,
+    /// The parity of a data file.
+    Parity,
     /// A manifest.
     Manifest,
     /// The catalog.
     Catalog,
 }
 
-/// Puts every checksum right that can be found.
-pub fn repair(kind: Kind, bytes: &mut [u8]) {
-    // Where a structure ends early, what is behind it is left as it is.
-    let _ = match kind {
+/// Puts every checksum right that can be found. Answers whether that was all of them: where a
+/// structure ends early, what is behind it is left as it is.
+pub fn repair(kind: Kind, bytes: &mut [u8]) -> bool {
+    let repaired = match kind {
         Kind::Log => log(bytes),
         Kind::Data => data(bytes),
+        Kind::Parity => parity(bytes),
         Kind::Manifest => manifest(bytes),
         Kind::Catalog => catalog(bytes),
     };
+    repaired.is_some()
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
@@ -61,8 +66,8 @@ fn log(bytes: &mut [u8]) -> Option<()> {
         hasher.update(&position.to_le_bytes());
         hasher.finalize() ^ checksum
     };
-    let mut at = 96;
-    while bytes.get(at..at + 4)? == b"dbB1" {
+    let mut at = 96_usize;
+    while bytes.get(at..at.saturating_add(4)) == Some(b"dbB1".as_slice()) {
         let length = u32_at(bytes, at + 8)? as usize;
         let end = at.checked_add(56)?.checked_add(length)?;
         let mut content = Hasher::new();
@@ -136,6 +141,35 @@ fn data(bytes: &mut [u8]) -> Option<()> {
     }
     plain(bytes, table..table.checked_add(table_bytes)?, trailer + 68)?;
     plain(bytes, trailer..trailer + 76, trailer + 76)
+}
+
+/// Header and pages of checksums, both times.
+fn parity(bytes: &mut [u8]) -> Option<()> {
+    const BLOCK: u64 = 4096;
+    let back = bytes.len().checked_sub(64)?;
+    plain(bytes, 0..60, 60)?;
+    plain(bytes, back..back + 60, back + 60)?;
+    let salt = u64_at(bytes, 40)?;
+    let data = u64_at(bytes, 48)?.div_ceil(BLOCK);
+    let parity = data
+        .div_ceil(16)
+        .checked_mul(u64::from(u32_at(bytes, 36)?))?;
+    let sums = data.checked_add(parity)?;
+    let table = sums.checked_add(sums.div_ceil(511))?.checked_mul(8)?;
+    let second = parity.checked_mul(BLOCK)?.checked_add(table)?;
+    for start in [64, second.checked_add(64)?] {
+        let start = usize::try_from(start).ok()?;
+        let end = start.checked_add(usize::try_from(table).ok()?)?;
+        for (page, at) in (start..end).step_by(4096).enumerate() {
+            let covered = bytes.get(at + 8..end.min(at + 4096))?;
+            let seed = salt ^ ((1 << 63) + page as u64);
+            let sum = xxh3_64_with_seed(covered, seed);
+            bytes
+                .get_mut(at..at + 8)?
+                .copy_from_slice(&sum.to_le_bytes());
+        }
+    }
+    Some(())
 }
 
 fn manifest(bytes: &mut [u8]) -> Option<()> {
