@@ -224,9 +224,9 @@ pub(crate) static BUGS: &[Bug] = &[
     Bug {
         name: "HB1",
         what: "a restored block counts without its checksum",
-        file: "crates/storage/src/parity/overlay.rs",
-        healthy: "(self.sidecar.verifies(block, &bytes) == Some(true)).then_some(bytes)",
-        planted: "(BUG || self.sidecar.verifies(block, &bytes) == Some(true)).then_some(bytes)",
+        file: "crates/storage/src/parity/restore.rs",
+        healthy: "(self.sidecar().verifies(block, bytes) == Some(true)).then(|| bytes.to_vec())",
+        planted: "(BUG || self.sidecar().verifies(block, bytes) == Some(true)).then(|| bytes.to_vec())",
         harness: &PARITY,
     },
     Bug {

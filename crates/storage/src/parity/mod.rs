@@ -15,6 +15,7 @@ mod encode;
 mod geometry;
 mod header;
 mod overlay;
+mod restore;
 mod sidecar;
 mod stripe;
 mod sums;

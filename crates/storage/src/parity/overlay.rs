@@ -1,6 +1,7 @@
 //! A damaged data file as it was: every block that is read is verified, and restored where it is
 //! not what was written.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,9 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use docdb_vfs::File;
 use parking_lot::Mutex;
 
-use super::geometry::{BLOCK_BYTES, Geometry, STRIPE_BLOCKS};
+use super::geometry::{BLOCK_BYTES, Geometry};
 use super::sidecar::Sidecar;
-use super::stripe::KnownBlocks;
 
 /// What had to be done about the blocks of a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,7 +30,7 @@ pub(crate) struct Overlay {
     restored: AtomicU64,
     beyond: AtomicU64,
     /// The block that was restored last: what stands in it is read piece by piece.
-    last: Mutex<Option<(u64, Vec<u8>)>>,
+    pub(super) last: Mutex<Option<(u64, Vec<u8>)>>,
 }
 
 impl Overlay {
@@ -56,13 +56,13 @@ impl Overlay {
         }
     }
 
-    const fn geometry(&self) -> &Geometry {
+    pub(super) const fn geometry(&self) -> &Geometry {
         self.sidecar.geometry()
     }
 
     /// A data block as it stands in the file, filled up with zeros behind the end of the file that
     /// was written. The error is that of the system, or `UnexpectedEof`.
-    fn raw(&self, block: u64) -> io::Result<Vec<u8>> {
+    pub(super) fn raw(&self, block: u64) -> io::Result<Vec<u8>> {
         let mut buffer = vec![0; BLOCK_BYTES];
         let start = block * BLOCK_BYTES as u64;
         let length = (self.geometry().file_bytes - start).min(BLOCK_BYTES as u64);
@@ -86,8 +86,7 @@ impl Overlay {
     /// The damaged ones of `count` data blocks from `first` on, and how many of them parity has.
     pub(crate) fn damaged_blocks(&self, first: u64, count: u64) -> (Vec<u64>, RestoredBlocks) {
         let end = (first + count).min(self.geometry().data_blocks());
-        let mut damaged: Vec<u64> = Vec::new();
-        let mut met = RestoredBlocks::default();
+        let mut damaged = Vec::new();
         let mut buffer = vec![0; (end.saturating_sub(first) as usize) * BLOCK_BYTES];
         let start = first * BLOCK_BYTES as u64;
         let stored = self.geometry().file_bytes.saturating_sub(start);
@@ -104,52 +103,14 @@ impl Overlay {
             };
             if is_damaged {
                 damaged.push(block);
-                match self.restore(block) {
-                    Some(_) => met.restored += 1,
-                    None => met.beyond += 1,
-                }
             }
         }
+        let restored = self.restore(&damaged).iter().flatten().count() as u64;
+        let met = RestoredBlocks {
+            restored,
+            beyond: damaged.len() as u64 - restored,
+        };
         (damaged, met)
-    }
-
-    /// The bytes of a data block that is damaged, if parity has them.
-    ///
-    /// INVARIANT: the answer has the checksum of the block, which stands in the file of parity: a
-    /// block that was computed from anything damaged does not get out.
-    pub(crate) fn restore(&self, block: u64) -> Option<Vec<u8>> {
-        if let Some((number, bytes)) = &*self.last.lock()
-            && *number == block
-        {
-            return Some(bytes.clone());
-        }
-        let bytes = self.solve(block)?;
-        *self.last.lock() = Some((block, bytes.clone()));
-        Some(bytes)
-    }
-
-    fn solve(&self, block: u64) -> Option<Vec<u8>> {
-        let geometry = self.geometry();
-        let stripe = geometry.stripe_of(block);
-        let data = (0..STRIPE_BLOCKS).map(|member| match geometry.data_block(stripe, member) {
-            None => Some(vec![0; BLOCK_BYTES]),
-            Some(other) if other == block => None,
-            Some(other) => {
-                let bytes = self.raw(other).ok()?;
-                (self.sidecar.verifies(other, &bytes) != Some(false)).then_some(bytes)
-            }
-        });
-        let data = data.collect();
-        let parity = (0..u64::from(geometry.parity.blocks()))
-            .map(|member| {
-                self.sidecar
-                    .parity_block(geometry.parity_block(stripe, member))
-            })
-            .collect();
-        let place = block / geometry.stripes();
-        let solved = KnownBlocks { data, parity }.solve()?;
-        let (_, bytes) = solved.into_iter().find(|(at, _)| *at as u64 == place)?;
-        (self.sidecar.verifies(block, &bytes) == Some(true)).then_some(bytes)
     }
 
     /// Reads as [`File::read_at`], and says what had to be done for it.
@@ -171,24 +132,33 @@ impl Overlay {
         let stored = (self.geometry().file_bytes - first * block_bytes).min(blocks.len() as u64);
         let part = blocks.get_mut(..stored as usize).unwrap_or_default();
         let is_read = self.data.read_exact_at(part, first * block_bytes).is_ok();
+        let mut damaged = Vec::new();
+        let mut unreadable = BTreeMap::new();
         for (block, bytes) in (first..).zip(blocks.chunks_exact_mut(BLOCK_BYTES)) {
-            let mut unreadable = None;
             if !is_read {
                 // One block that cannot be read does not make its neighbours unreadable.
                 match self.raw(block) {
                     Ok(raw) => bytes.copy_from_slice(&raw),
-                    Err(error) => unreadable = Some(error),
+                    Err(error) => {
+                        unreadable.insert(block, error);
+                    }
                 }
             }
             // A block whose checksum is lost is handed out as it stands: what it is a part of
             // verifies itself.
-            if unreadable.is_none() && self.sidecar.verifies(block, bytes) != Some(false) {
-                continue;
+            if unreadable.contains_key(&block) || self.sidecar.verifies(block, bytes) == Some(false)
+            {
+                damaged.push(block);
             }
-            match (self.restore(block), unreadable) {
+        }
+        for (block, restored) in damaged.iter().zip(self.restore(&damaged)) {
+            let at = ((block - first) * block_bytes) as usize;
+            match (restored, unreadable.remove(block)) {
                 (Some(restored), _) => {
                     met.restored += 1;
-                    bytes.copy_from_slice(&restored);
+                    if let Some(bytes) = blocks.get_mut(at..at + BLOCK_BYTES) {
+                        bytes.copy_from_slice(&restored);
+                    }
                 }
                 (None, Some(error)) => {
                     self.count(&met);

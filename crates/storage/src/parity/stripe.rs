@@ -3,7 +3,7 @@
 
 use reed_solomon_simd::{Error, ReedSolomonDecoder, ReedSolomonEncoder};
 
-use super::geometry::{BLOCK_BYTES, Parity, STRIPE_BLOCKS};
+use super::geometry::{Parity, STRIPE_BLOCKS};
 
 /// Computes parity. Neighbouring stripes are computed together: the arithmetic goes byte by byte,
 /// so that runs of blocks take the place of blocks.
@@ -47,7 +47,8 @@ impl StripeEncoder {
     }
 }
 
-/// The blocks of a stripe that are known: data, then parity.
+/// The blocks of a stripe that are known, or runs of blocks of neighbouring stripes: data, then
+/// parity.
 pub(super) struct KnownBlocks {
     pub(super) data: Vec<Option<Vec<u8>>>,
     pub(super) parity: Vec<Option<Vec<u8>>>,
@@ -59,15 +60,15 @@ impl KnownBlocks {
         self.data.iter().filter(|block| block.is_none()).count()
     }
 
-    /// Computes the missing data blocks, by their place in the stripe; `None` when more are missing
-    /// than there is parity. Whether they are right is the caller's to check.
-    pub(super) fn solve(&self) -> Option<Vec<(usize, Vec<u8>)>> {
+    /// Computes the missing runs of data, each `run_bytes` long, by their place in the stripe; `None`
+    /// when more are missing than there is parity. Whether they are right is the caller's to check.
+    pub(super) fn solve(&self, run_bytes: usize) -> Option<Vec<(usize, Vec<u8>)>> {
         let known_parity = self.parity.iter().flatten().count();
         if self.missing() > known_parity {
             return None;
         }
         let mut decoder =
-            ReedSolomonDecoder::new(self.data.len(), self.parity.len(), BLOCK_BYTES).ok()?;
+            ReedSolomonDecoder::new(self.data.len(), self.parity.len(), run_bytes).ok()?;
         for (place, block) in self.data.iter().enumerate() {
             if let Some(block) = block {
                 decoder.add_original_shard(place, block).ok()?;
@@ -92,6 +93,7 @@ impl KnownBlocks {
 
 #[cfg(test)]
 mod tests {
+    use super::super::geometry::BLOCK_BYTES;
     use super::*;
 
     fn block(number: u64) -> Vec<u8> {
@@ -156,7 +158,7 @@ mod tests {
                         .map(|(n, b)| keep(16 + n, b))
                         .collect(),
                 };
-                for (place, solved) in known.solve().unwrap() {
+                for (place, solved) in known.solve(BLOCK_BYTES).unwrap() {
                     assert_eq!(solved, data[place], "without {first} and {second}");
                 }
             }
@@ -169,6 +171,6 @@ mod tests {
                 .collect(),
             parity: parity.into_iter().map(Some).collect(),
         };
-        assert!(known.solve().is_none());
+        assert!(known.solve(BLOCK_BYTES).is_none());
     }
 }
