@@ -1,6 +1,7 @@
 //! What a merge does about records that are damaged.
 
 use crate::datafile::{LostMark, lost_record};
+use crate::parity::Overlay;
 use crate::{
     DataFile, DataFileNumber, DataFileRecord, DataFileWriter, FooterEntry, IndexKey, Record,
     RecordKind, StorageError,
@@ -50,11 +51,12 @@ pub(super) struct Mending<'s, K> {
 }
 
 impl<K: IndexKey> Mending<'_, K> {
-    /// Writes the record that the footer of `file` describes as `entry`, in which `damage` was
+    /// Writes the record that the footer of `file`, whose parity is given, describes as `entry`, in which `damage` was
     /// found; or, where no source has it, a record that says that it is lost.
     pub(super) fn mend(
         &mut self,
         file: &DataFile,
+        parity: Option<&Overlay>,
         entry: &FooterEntry<K>,
         damage: StorageError,
         writer: &mut DataFileWriter,
@@ -70,7 +72,7 @@ impl<K: IndexKey> Mending<'_, K> {
         let source = if let Some(payload) = &supplied {
             writer.push(&whole(&outline, payload))?;
             MendSource::Supplied
-        } else if let Some(payload) = file.restored(entry) {
+        } else if let Some(payload) = parity.and_then(|parity| file.restored_by(parity, entry)) {
             writer.push(&whole(&outline, &payload))?;
             MendSource::Parity
         } else if self.supply.is_some() && entry.kind != RecordKind::Tombstone {

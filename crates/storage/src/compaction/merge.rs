@@ -7,6 +7,7 @@ use docdb_types::CollectionId;
 use super::mending::{HealedMerge, Mending, Supply};
 use crate::datafile::{MergedEntries, RecordReader};
 use crate::error::FileAction;
+use crate::parity::Overlay;
 use crate::{
     DataFile, DataFileMetadata, DataFileNumber, DataFileRecord, DataFileWriter, FileView,
     FooterEntry, IndexKey, Parity, RecordKind, StorageError, StorageHome,
@@ -137,10 +138,7 @@ impl Merge<'_> {
             .map(|file| (file.number(), file.entries::<K>()))
             .collect();
         let mut copy = Copy {
-            readers: inputs
-                .iter()
-                .map(|file| (&**file, RecordReader::new(file)))
-                .collect(),
+            inputs: inputs.iter().map(|file| Input::of(file)).collect(),
             writer: DataFileWriter::begin(self.home, self.output, self.parity, holds_lost)?,
             mending,
             written: None,
@@ -194,9 +192,27 @@ impl Merge<'_> {
     }
 }
 
+/// A file that is merged.
+struct Input<'f> {
+    file: &'f DataFile,
+    reader: RecordReader<'f>,
+    /// Its parity, if it can be had.
+    parity: Option<Arc<Overlay>>,
+}
+
+impl<'f> Input<'f> {
+    fn of(file: &'f DataFile) -> Self {
+        Self {
+            file,
+            reader: RecordReader::new(file),
+            parity: file.overlay().ok(),
+        }
+    }
+}
+
 /// The new file as it grows. Entries come in key order, under a key the newest first.
 struct Copy<'f, 's, K> {
-    readers: Vec<(&'f DataFile, RecordReader<'f>)>,
+    inputs: Vec<Input<'f>>,
     writer: DataFileWriter,
     mending: Mending<'s, K>,
     /// The key that was written last.
@@ -239,11 +255,15 @@ impl<K: IndexKey> Copy<'_, '_, K> {
     }
 
     fn write(&mut self, number: DataFileNumber, entry: FooterEntry<K>) -> Result<(), StorageError> {
-        let reader = self
-            .readers
+        let input = self
+            .inputs
             .iter_mut()
-            .find(|(file, _)| file.number() == number);
-        let (file, reader) = reader.ok_or(StorageError::NotOpen { number })?;
+            .find(|input| input.file.number() == number);
+        let Input {
+            file,
+            reader,
+            parity,
+        } = input.ok_or(StorageError::NotOpen { number })?;
         match reader.read(&entry) {
             Ok(record) => {
                 let is_found = record.kind == RecordKind::Lost
@@ -261,7 +281,11 @@ impl<K: IndexKey> Copy<'_, '_, K> {
                     action: FileAction::Read,
                     ..
                 }),
-            ) => self.mending.mend(file, &entry, damage, &mut self.writer)?,
+            ) => {
+                let parity = parity.as_deref();
+                self.mending
+                    .mend(file, parity, &entry, damage, &mut self.writer)?;
+            }
             Err(error) => return Err(error),
         }
         self.written = Some((entry.collection, entry.key));

@@ -96,7 +96,7 @@ impl DataFile {
     }
 
     /// The file seen through its parity.
-    pub(super) fn overlay(&self) -> Result<Arc<Overlay>, SidecarDamage> {
+    pub(crate) fn overlay(&self) -> Result<Arc<Overlay>, SidecarDamage> {
         if let Some(overlay) = &self.overlay {
             return Ok(Arc::clone(overlay));
         }

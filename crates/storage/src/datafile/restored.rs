@@ -6,7 +6,7 @@ use super::footer::FooterEntry;
 use super::reader::{DataFile, RecordIdentity};
 use super::record::{Record, record_bytes};
 use super::record_reader::is_same;
-use crate::parity::SidecarDamage;
+use crate::parity::{Overlay, SidecarDamage};
 use crate::{IndexKey, StorageError};
 
 /// A record that was read through parity.
@@ -53,10 +53,13 @@ impl DataFile {
         })
     }
 
-    /// The payload of the record that the footer describes as `entry`, through parity. It counts
-    /// only with the checksum that the footer has of it.
-    pub(crate) fn restored<K: IndexKey>(&self, entry: &FooterEntry<K>) -> Option<Vec<u8>> {
-        let overlay = self.overlay().ok()?;
+    /// The payload of the record that the footer describes as `entry`, through the parity of the
+    /// file. It counts only with the checksum that the footer has of it.
+    pub(crate) fn restored_by<K: IndexKey>(
+        &self,
+        overlay: &Overlay,
+        entry: &FooterEntry<K>,
+    ) -> Option<Vec<u8>> {
         let stored = record_bytes(entry.key.encode().as_ref().len(), entry.payload_bytes);
         let end = entry.offset.checked_add(stored)?;
         if end > self.records.end() {

@@ -186,7 +186,7 @@ impl<K: IndexKey> Walk<'_, '_, K> {
         if let Err(error) = self.records.read(&entry) {
             let stored = record_bytes(entry.key.encode().as_ref().len(), entry.payload_bytes);
             let range = entry.offset..entry.offset + stored;
-            let damaged = self.file.damaged(entry, error);
+            let damaged = self.file.damaged(self.overlay, entry, error);
             if self.overlay.is_none() {
                 self.scrub.is_restorable = false;
                 self.note(range);

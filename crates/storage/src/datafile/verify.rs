@@ -6,6 +6,7 @@ use super::footer::FooterEntry;
 use super::reader::DataFile;
 use super::record::record_bytes;
 use super::record_reader::RecordReader;
+use crate::parity::Overlay;
 use crate::{IndexKey, StorageError};
 
 /// A record that is damaged although the footer says that it is there.
@@ -60,6 +61,7 @@ impl DataFile {
             bytes: 0,
             damaged: Vec::new(),
         };
+        let overlay = self.overlay().ok();
         let mut reader = RecordReader::new(self);
         for entry in self.entries::<K>() {
             if !go_on(verification.bytes) {
@@ -71,7 +73,7 @@ impl DataFile {
                 record_bytes(entry.key.encode().as_ref().len(), entry.payload_bytes);
             // A sector that cannot be read is damage like any other.
             if let Err(error) = reader.read(&entry) {
-                let damaged = self.damaged(entry, error);
+                let damaged = self.damaged(overlay.as_deref(), entry, error);
                 verification.damaged.push(damaged);
             }
         }
@@ -81,11 +83,13 @@ impl DataFile {
     /// What there is to say of a record in which `error` was found.
     pub(super) fn damaged<K: IndexKey>(
         &self,
+        overlay: Option<&Overlay>,
         entry: FooterEntry<K>,
         error: StorageError,
     ) -> DamagedRecord<K> {
+        let restored = overlay.and_then(|overlay| self.restored_by(overlay, &entry));
         DamagedRecord {
-            is_restorable: self.restored(&entry).is_some(),
+            is_restorable: restored.is_some(),
             collection: entry.collection,
             key: entry.key,
             transaction: entry.transaction,

@@ -29,8 +29,9 @@ pub(crate) struct Overlay {
     sidecar: Sidecar,
     restored: AtomicU64,
     beyond: AtomicU64,
-    /// The block that was restored last: what stands in it is read piece by piece.
-    pub(super) last: Mutex<Option<(u64, Vec<u8>)>>,
+    /// The run of blocks that was restored last, and the number of the first: what stands in them is
+    /// read piece by piece.
+    pub(super) last: Mutex<(u64, Vec<Vec<u8>>)>,
 }
 
 impl Overlay {
@@ -40,7 +41,7 @@ impl Overlay {
             sidecar,
             restored: AtomicU64::new(0),
             beyond: AtomicU64::new(0),
-            last: Mutex::new(None),
+            last: Mutex::new((0, Vec::new())),
         }
     }
 

@@ -17,22 +17,32 @@ impl Overlay {
     pub(super) fn restore(&self, damaged: &[u64]) -> Vec<Option<Vec<u8>>> {
         let mut restored = Vec::with_capacity(damaged.len());
         let mut rest = damaged;
-        while let Some((first, _)) = rest.split_first() {
-            let run = self.run_of(*first, rest);
-            let (blocks, behind) = rest.split_at(run.min(rest.len()));
-            let together = if run > 1 {
-                self.solve(*first, run as u64)
-            } else {
-                None
-            };
-            match together {
-                Some(together) => restored.extend(together.into_iter().map(Some)),
-                // Neighbours in other places of their stripes may be damaged as well.
-                None => restored.extend(blocks.iter().map(|block| self.restore_one(*block))),
+        while let Some((first, behind)) = rest.split_first() {
+            if let Some(bytes) = self.remembered(*first) {
+                restored.push(Some(bytes));
+                rest = behind;
+                continue;
             }
-            rest = behind;
+            let run = self.run_of(*first, rest);
+            if run > 1
+                && let Some(blocks) = self.solve(*first, run as u64)
+            {
+                restored.extend(blocks.into_iter().map(Some));
+                rest = rest.get(run..).unwrap_or_default();
+            } else {
+                // Neighbours in other places of their stripes may be damaged as well.
+                let alone = self.solve(*first, 1).and_then(|mut blocks| blocks.pop());
+                restored.push(alone);
+                rest = behind;
+            }
         }
         restored
+    }
+
+    fn remembered(&self, block: u64) -> Option<Vec<u8>> {
+        let (first, blocks) = &*self.last.lock();
+        let place = block.checked_sub(*first)?;
+        blocks.get(usize::try_from(place).ok()?).cloned()
     }
 
     /// How many of `damaged` follow each other from `first` on in the same places of neighbouring
@@ -43,17 +53,6 @@ impl Overlay {
         let end = behind.min(first + RUN_BLOCKS);
         let follows = |(block, expected): &(&u64, u64)| *block == expected;
         damaged.iter().zip(first..end).take_while(follows).count()
-    }
-
-    fn restore_one(&self, block: u64) -> Option<Vec<u8>> {
-        if let Some((number, bytes)) = &*self.last.lock()
-            && *number == block
-        {
-            return Some(bytes.clone());
-        }
-        let bytes = self.solve(block, 1)?.pop()?;
-        *self.last.lock() = Some((block, bytes.clone()));
-        Some(bytes)
     }
 
     /// The blocks of a run, if parity has all of them, and nothing else is damaged beyond it.
@@ -84,12 +83,14 @@ impl Overlay {
         let parity = parity.collect();
         let solved = KnownBlocks { data, parity }.solve(count as usize * BLOCK_BYTES)?;
         let (_, run) = solved.into_iter().find(|(at, _)| *at as u64 == place)?;
-        (first..)
+        let blocks: Vec<_> = (first..)
             .zip(run.chunks_exact(BLOCK_BYTES))
             .map(|(block, bytes)| {
                 (self.sidecar().verifies(block, bytes) == Some(true)).then(|| bytes.to_vec())
             })
-            .collect()
+            .collect::<Option<_>>()?;
+        *self.last.lock() = (first, blocks.clone());
+        Some(blocks)
     }
 
     /// One member of neighbouring stripes, if it is known in all of them.
