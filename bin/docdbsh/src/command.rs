@@ -35,6 +35,7 @@ pub(crate) enum Verb {
     History,
     Checkpoint,
     Compact,
+    Quota,
     Import,
     Export,
 }
@@ -117,6 +118,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     row(Verb::History, ".history", "", Argument::Nothing, "prints the lines that were run"),
     row(Verb::Checkpoint, ".checkpoint", "", Argument::Nothing, "writes a checkpoint now"),
     row(Verb::Compact, ".compact", "", Argument::Nothing, "rewrites data files without what is dead in them"),
+    row(Verb::Quota, ".quota", "[disk_bytes=SIZE] [documents=N] [operations_per_second=N] [requests_in_flight=N]", Argument::Nothing, "sets what the database may use, 0 for no bound, and prints it"),
     row(Verb::Import, ".import", "FILE [--array /POINTER | --lines | --exported] [--id MEMBER] [--upsert]", Argument::File, "stores the documents of a file; - is standard input"),
     row(Verb::Export, ".export", "FILE", Argument::File, "writes the collection to a file, one document a line; - is standard output"),
 ];

@@ -5,6 +5,8 @@ use docdb_client::{
     ErrorCounts, MaintenanceRun, ServerStatistics, Statistics,
 };
 
+use docdb_types::Quotas;
+
 use crate::answer::{Record, Value};
 
 /// Everything that was measured.
@@ -63,6 +65,15 @@ pub(crate) fn compaction(report: &CompactionReport) -> Record {
         .with("documents", report.documents)
         .with("bytes_written", report.bytes_written)
         .with("duration_us", report.duration_us)
+}
+
+/// What a database may use.
+pub(crate) fn quotas(quotas: Quotas) -> Record {
+    Record::new()
+        .with("disk_bytes", quotas.disk_bytes)
+        .with("documents", quotas.documents)
+        .with("operations_per_second", quotas.operations_per_second)
+        .with("requests_in_flight", quotas.requests_in_flight)
 }
 
 fn server(server: &ServerStatistics) -> Record {
@@ -152,6 +163,10 @@ fn database(database: &DatabaseStatistics) -> Record {
         .with("transaction_conflicts", database.transaction_conflicts)
         .with("snapshots_expired", database.snapshots_expired)
         .with("oldest_snapshot_ms", database.oldest_snapshot_ms)
+        .with("quotas", database.quotas.map(|of| Value::from(quotas(of))))
+        .with("quota_bytes", database.quota_bytes)
+        .with("requests_in_flight", database.requests_in_flight)
+        .with("quota_refusals", database.quota_refusals)
 }
 
 fn distribution(distribution: Distribution) -> Value {

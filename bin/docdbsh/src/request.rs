@@ -1,6 +1,6 @@
 //! What a line asks for.
 
-use docdb_types::{Code, DocumentId, Error, Isolation};
+use docdb_types::{Code, DocumentId, Error, Isolation, QuotaChange};
 
 use crate::command::{Command, Verb};
 use crate::failure::Failure;
@@ -41,6 +41,7 @@ pub(crate) enum Request<'a> {
     History,
     Checkpoint,
     Compact,
+    Quota(QuotaChange),
     Import(ImportRequest),
     Export(String),
 }
@@ -124,6 +125,7 @@ impl<'a> Arguments<'a> {
             Verb::History => self.nothing(Request::History),
             Verb::Checkpoint => self.nothing(Request::Checkpoint),
             Verb::Compact => self.nothing(Request::Compact),
+            Verb::Quota => self.quota(),
             Verb::Import => self.import(),
             Verb::Export => self.export(),
         }
@@ -253,6 +255,27 @@ impl<'a> Arguments<'a> {
         }
     }
 
+    fn quota(&self) -> Result<Request<'a>, Failure> {
+        let mut change = QuotaChange::default();
+        for word in self.words()? {
+            let (name, value) = word.split_once('=').ok_or_else(|| self.usage())?;
+            let (place, bound) = match name {
+                "disk_bytes" => (&mut change.disk_bytes, size(value)),
+                "documents" => (&mut change.documents, number(value.as_bytes())),
+                "operations_per_second" => {
+                    (&mut change.operations_per_second, number(value.as_bytes()))
+                }
+                "requests_in_flight" => (&mut change.requests_in_flight, number(value.as_bytes())),
+                _ => return Err(self.usage()),
+            };
+            let bound = bound.ok_or_else(|| self.usage())?;
+            if place.replace(bound).is_some() {
+                return Err(self.usage());
+            }
+        }
+        Ok(Request::Quota(change))
+    }
+
     fn words(&self) -> Result<Vec<String>, Failure> {
         words(self.rest)
             .ok_or_else(|| self.usage())?
@@ -302,6 +325,21 @@ impl<'a> Arguments<'a> {
         }
         Ok(Request::Import(request))
     }
+}
+
+/// A number of bytes, with a unit or without.
+fn size(text: &str) -> Option<u64> {
+    let units = [
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("TiB", 1 << 40),
+    ];
+    let (digits, bytes) = units
+        .iter()
+        .find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, *bytes)))
+        .unwrap_or((text, 1));
+    number(digits.as_bytes())?.checked_mul(bytes)
 }
 
 fn number(word: &[u8]) -> Option<u64> {

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use docdb_ipc::{Command, CreateMode, DatabaseInfo, Reply, ServerHello, Statistics};
-use docdb_types::{Code, DatabaseName, Error};
+use docdb_types::{Code, DatabaseName, Error, QuotaChange, Quotas};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
@@ -138,6 +138,19 @@ impl Client {
     pub async fn list_databases(&self) -> Result<Vec<DatabaseInfo>, Error> {
         match self.request(Command::ListDatabases).await? {
             Reply::Databases(databases) => Ok(databases),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Changes what a database may use, for what comes from now on; returns it. A change of nothing
+    /// asks.
+    ///
+    /// # Errors
+    /// `InvalidName`, `DbNotFound`, and those of [`request`](Self::request).
+    pub async fn change_quotas(&self, name: &str, change: QuotaChange) -> Result<Quotas, Error> {
+        let name = DatabaseName::new(name)?;
+        match self.request(Command::ChangeQuotas { name, change }).await? {
+            Reply::Quotas(quotas) => Ok(quotas),
             _ => Err(unexpected()),
         }
     }

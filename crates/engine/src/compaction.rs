@@ -80,6 +80,10 @@ impl LogicalDb {
         if self.health.check_writable().is_err() {
             return Ok(());
         }
+        let reclaimable = self.reclaimable_bytes();
+        if self.gate.takes_wish_for_room(reclaimable) {
+            return self.compact().map(drop);
+        }
         let compacted = self
             .compact_by(&self.options.compaction)
             .and_then(|_| self.compact_if_quiet());
@@ -88,6 +92,13 @@ impl LogicalDb {
             self.signals.want_compaction(PAUSE);
             error.in_database(&self.identity.name)
         })
+    }
+
+    /// What a checkpoint and a compaction could give back at most, as the quota counts it.
+    fn reclaimable_bytes(&self) -> u64 {
+        let statistics = self.statistics();
+        let live = statistics.live_bytes;
+        self.quota_bytes().saturating_sub(live)
     }
 
     fn compact_if_quiet(&self) -> Result<(), Error> {

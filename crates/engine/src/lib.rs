@@ -49,6 +49,7 @@ mod database;
 mod options;
 pub mod patch;
 mod pool;
+mod quota;
 mod transaction;
 mod trouble;
 mod verification;
@@ -73,6 +74,7 @@ pub use pool::{
     DatabaseInfo, DatabaseStatus, Engine, EngineStatistics, MemoryBudget, MemoryShare, OpenMode,
     Opened, WorkDone, holder,
 };
+pub use quota::{Gate, Pass, QuotaRefusals};
 pub use transaction::{Transaction, TransactionLimits, TransactionStatistics};
 pub use verification::{
     DamagedDocument, DirectoryReport, Finding, LostTransactions, Repaired, Severity,

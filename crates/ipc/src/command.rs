@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use bytes::Bytes;
 use docdb_types::{
     CollectionName, DatabaseId, DatabaseName, DocumentId, Error, IdempotencyKey, Isolation,
-    Operation, Outcome,
+    Operation, Outcome, QuotaChange,
 };
 
 macro_rules! nonzero {
@@ -177,6 +177,13 @@ pub enum Command {
         /// The database.
         database: DatabaseId,
     },
+    /// Changes what a database may use.
+    ChangeQuotas {
+        /// The database, open or not.
+        name: DatabaseName,
+        /// What is changed.
+        change: QuotaChange,
+    },
 }
 
 /// Who a client is.
@@ -301,6 +308,7 @@ impl Command {
             | Self::CloseCursor { .. }
             | Self::OpenDatabase { .. }
             | Self::DropDatabase { .. }
+            | Self::ChangeQuotas { .. }
             | Self::Metrics
             | Self::ListDatabases => None,
         }
@@ -337,6 +345,7 @@ impl Command {
             | Self::Statistics { .. }
             | Self::Checkpoint { .. }
             | Self::Compact { .. }
+            | Self::ChangeQuotas { .. }
             | Self::Metrics => false,
         }
     }

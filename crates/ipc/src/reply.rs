@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use docdb_types::{
     Change, CollectionId, CollectionName, DatabaseId, DatabaseName, DocumentId, Effect, Error,
-    FsyncMode, Limits, Outcome, TransactionId, Version,
+    FsyncMode, Limits, Outcome, Quotas, TransactionId, Version,
 };
 
 use crate::{CursorId, FrameLimit, RequestId, Statistics, TransactionHandle};
@@ -59,6 +59,8 @@ pub enum Reply {
     Metrics(String),
     /// Of [`Command::Compact`](crate::Command::Compact).
     Compact(CompactionReport),
+    /// Of [`Command::ChangeQuotas`](crate::Command::ChangeQuotas): what it may use now.
+    Quotas(Quotas),
 }
 
 /// Who a server is and what it allows.
@@ -282,6 +284,7 @@ impl Reply {
             | Self::Statistics(_)
             | Self::Checkpoint(_)
             | Self::Compact(_)
+            | Self::Quotas(_)
             | Self::Metrics(_) => Effect::NotApplied,
         }
     }

@@ -1,4 +1,4 @@
-use docdb_types::{Code, FsyncMode};
+use docdb_types::{Code, FsyncMode, Quotas};
 
 use crate::DatabaseStatus;
 
@@ -155,6 +155,14 @@ pub struct DatabaseStatistics {
     pub snapshots_expired: Option<u64>,
     /// Age of the oldest open snapshot, in milliseconds; `None` also when none is open.
     pub oldest_snapshot_ms: Option<u64>,
+    /// What it may use; `None` for the sum.
+    pub quotas: Option<Quotas>,
+    /// Bytes on the disk, as the quota counts them.
+    pub quota_bytes: Option<u64>,
+    /// Requests that are under way.
+    pub requests_in_flight: Option<u64>,
+    /// Requests and operations that quotas refused since the start.
+    pub quota_refusals: Option<u64>,
 }
 
 /// The distribution of a measured quantity since the start of the server.

@@ -49,4 +49,4 @@ pub use limits::Limits;
 pub use name::{CollectionName, DatabaseName};
 pub use operation::{Action, Change, Operation, Outcome};
 pub use patch::PatchStep;
-pub use quotas::Quotas;
+pub use quotas::{QuotaChange, Quotas};

@@ -56,6 +56,34 @@ impl Quotas {
     }
 }
 
+/// New bounds for some of what is bounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct QuotaChange {
+    /// The new [`Quotas::disk_bytes`]; `None`: as it is.
+    pub disk_bytes: Option<u64>,
+    /// The new [`Quotas::documents`].
+    pub documents: Option<u64>,
+    /// The new [`Quotas::operations_per_second`].
+    pub operations_per_second: Option<u64>,
+    /// The new [`Quotas::requests_in_flight`].
+    pub requests_in_flight: Option<u64>,
+}
+
+impl QuotaChange {
+    /// The bounds after the change.
+    #[must_use]
+    pub fn applied_to(self, quotas: Quotas) -> Quotas {
+        Quotas {
+            disk_bytes: self.disk_bytes.unwrap_or(quotas.disk_bytes),
+            documents: self.documents.unwrap_or(quotas.documents),
+            operations_per_second: self
+                .operations_per_second
+                .unwrap_or(quotas.operations_per_second),
+            requests_in_flight: self.requests_in_flight.unwrap_or(quotas.requests_in_flight),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

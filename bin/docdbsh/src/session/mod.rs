@@ -133,6 +133,12 @@ impl Session {
                 let report = self.opened()?.compact().await?;
                 Ok(Answer::Record(figures::compaction(&report)))
             }
+            Request::Quota(change) => {
+                let name = self.opened()?.name().as_str();
+                let client = self.pool.client().await?;
+                let quotas = client.change_quotas(name, change).await?;
+                Ok(Answer::Record(figures::quotas(quotas)))
+            }
             Request::Import(request) => {
                 self.outside()?;
                 let target = import::Target {

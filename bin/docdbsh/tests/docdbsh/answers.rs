@@ -376,3 +376,30 @@ fn pretty_indents_and_changes_nothing_else() {
     let expected = "OK\npretty=on\n{\n  \"b\": 1.0,\n  \"a\": [\n    9007199254740993,\n    {}\n  ]\n}\nOK\npretty=off\n{\"b\":1.0,\"a\":[9007199254740993,{}]}\n";
     assert!(ran.output.ends_with(expected), "{ran:?}");
 }
+
+#[test]
+fn a_quota_is_set_shown_and_refuses() {
+    let harness = Harness::start();
+    let ran = harness.lines(&[
+        ".quota documents=1 disk_bytes=2MiB",
+        ".create 1 1",
+        ".quota requests_in_flight=9",
+        ".create 2 2",
+    ]);
+    assert_eq!(ran.status, 1, "{ran:?}");
+    let quota = "disk_bytes=2097152\ndocuments=1\noperations_per_second=0\nrequests_in_flight=";
+    assert!(ran.output.contains(&format!("{quota}0\n")), "{ran:?}");
+    assert!(ran.output.contains(&format!("{quota}9\n")), "{ran:?}");
+    assert!(ran.output.contains("ERROR DocumentQuota"), "{ran:?}");
+    for wrong in [
+        ".quota documents",
+        ".quota documents=many",
+        ".quota documents=1KiB",
+        ".quota disk_bytes=2MB",
+        ".quota colour=1",
+        ".quota documents=1 documents=2",
+    ] {
+        let ran = harness.lines(&[wrong]);
+        assert_eq!(ran.status, 1, "{wrong}: {ran:?}");
+    }
+}

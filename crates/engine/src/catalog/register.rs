@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use docdb_types::{DatabaseId, DatabaseName, DatabaseUid};
+use docdb_types::{DatabaseId, DatabaseName, DatabaseUid, QuotaChange, Quotas};
 use docdb_vfs::{Host, Vfs, write_whole};
 use parking_lot::Mutex;
 
@@ -191,6 +191,31 @@ impl Catalog {
         let mut entry = entry.ok_or(CatalogError::Unknown)?;
         entry.status = Status::Dropping;
         self.change(vec![(name.clone(), Some(entry))])
+    }
+
+    /// Changes what a database may use; returns it.
+    ///
+    /// # Durability
+    /// On success it is in force after a crash.
+    ///
+    /// # Errors
+    /// `Unknown`, also for one that is dropped. `Write`: nothing has changed. `Sync`: unknown.
+    pub(crate) fn change_quotas(
+        &self,
+        name: &DatabaseName,
+        change: QuotaChange,
+    ) -> Result<Quotas, CatalogError> {
+        let mut register = self.register.lock();
+        let entry = register.contents.entries.get(name);
+        let entry = entry.filter(|entry| entry.status == Status::Active);
+        let mut entry = entry.cloned().ok_or(CatalogError::Unknown)?;
+        let quotas = change.applied_to(entry.quotas);
+        if quotas != entry.quotas {
+            entry.quotas = quotas;
+            register.contents.next_id = DatabaseId::new(self.next_id.load(Ordering::Relaxed));
+            register.change(vec![(name.clone(), Some(entry))])?;
+        }
+        Ok(quotas)
     }
 
     /// Forgets databases whose files are gone, all of them in one write.

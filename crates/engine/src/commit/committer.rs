@@ -399,6 +399,7 @@ impl Committer {
         database.health.check_writable()?;
         database.check_memory(1)?;
         database.reserve.check_growth()?;
+        database.check_disk_quota(0)?;
         let id = database.index.view().next_collection_id();
         let version = self.log_collection(database, RecordKind::CreateCollection, id, &name)?;
         let created = IndexChange::CreateCollection { id, name, version };

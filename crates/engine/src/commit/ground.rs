@@ -35,7 +35,7 @@ pub(crate) trait Ground {
     /// Takes in what an operation leaves under a key; `None` deletes.
     ///
     /// # Errors
-    /// `MemoryLimit`, `PayloadTooLarge`; nothing was taken in.
+    /// `MemoryLimit`, `PayloadTooLarge`, those of the quotas; nothing was taken in.
     fn stage(&mut self, key: Key, document: Option<Bytes>) -> Result<Version, Error>;
 }
 
@@ -45,6 +45,24 @@ pub(crate) struct BatchGround<'a> {
     pub(crate) batch: &'a mut Batch,
     /// The transaction that the operations belong to.
     pub(crate) transaction: TransactionId,
+}
+
+impl BatchGround<'_> {
+    /// Whether the quotas allow for a document of so many bytes under the next key.
+    ///
+    /// # Errors
+    /// `DocumentQuota`, `DiskQuota`.
+    fn check_quotas(&self, bytes: usize, replaces: bool) -> Result<(), Error> {
+        let (database, batch) = (self.database, &*self.batch);
+        if !replaces {
+            database.gate.check_documents(|| {
+                let stored = database.documents();
+                stored.saturating_add_signed(batch.overlay.added())
+            })?;
+        }
+        let batched = batch.builder.len_bytes() + bytes as u64;
+        database.check_disk_quota(batched)
+    }
 }
 
 impl Ground for BatchGround<'_> {
@@ -86,20 +104,26 @@ impl Ground for BatchGround<'_> {
     }
 
     fn stage(&mut self, key: Key, document: Option<Bytes>) -> Result<Version, Error> {
-        if document.is_some() {
-            self.database.reserve.check_growth()?;
-        }
-        let is_new_entry = match self.batch.overlay.get(key) {
-            Some(staged) => staged.is_new_entry,
+        let (is_new_entry, was_live, is_live) = match self.batch.overlay.get(key) {
+            Some(staged) => (
+                staged.is_new_entry,
+                staged.was_live,
+                staged.document.is_some(),
+            ),
             None => {
-                let is_new = self.database.index.newest(key.0, &key.1).is_none();
-                if is_new {
+                let newest = self.database.index.newest(key.0, &key.1);
+                let was_live = newest.as_ref().is_some_and(|entry| !entry.is_tombstone());
+                if newest.is_none() {
                     let created = self.batch.overlay.created();
                     self.database.check_memory(created + 1)?;
                 }
-                is_new
+                (newest.is_none(), was_live, was_live)
             }
         };
+        if let Some(document) = &document {
+            self.database.reserve.check_growth()?;
+            self.check_quotas(document.len(), is_live)?;
+        }
         let version = self.transaction;
         self.batch.push(key, version, document.as_deref())?;
         self.batch.overlay.stage(
@@ -108,6 +132,7 @@ impl Ground for BatchGround<'_> {
                 version,
                 document,
                 is_new_entry,
+                was_live,
             },
         );
         Ok(version)

@@ -15,6 +15,8 @@ pub(crate) struct Overlay {
     undo: Vec<(Key, Option<Staged>)>,
     /// Documents that the index has no entry for yet.
     created: usize,
+    /// Live documents that the batch adds; below zero where it deletes more.
+    added: i64,
     /// The largest id that the batch has used in each collection.
     highest: HashMap<CollectionId, u64>,
 }
@@ -27,6 +29,15 @@ pub(crate) struct Staged {
     pub(crate) document: Option<Bytes>,
     /// Whether applying the batch adds an entry to the index.
     pub(crate) is_new_entry: bool,
+    /// Whether the index has it as a live document.
+    pub(crate) was_live: bool,
+}
+
+impl Staged {
+    /// Live documents that applying it adds: -1, 0 or 1.
+    fn added(&self) -> i64 {
+        i64::from(self.document.is_some()) - i64::from(self.was_live)
+    }
 }
 
 impl Overlay {
@@ -56,9 +67,11 @@ impl Overlay {
         let highest = self.highest.entry(key.0).or_default();
         *highest = key.1.get().max(*highest);
         self.created += usize::from(staged.is_new_entry);
+        self.added += staged.added();
         let before = self.documents.insert(key, staged);
-        if before.as_ref().is_some_and(|before| before.is_new_entry) {
-            self.created -= 1;
+        if let Some(before) = &before {
+            self.created -= usize::from(before.is_new_entry);
+            self.added -= before.added();
         }
         self.undo.push((key, before));
     }
@@ -66,6 +79,11 @@ impl Overlay {
     /// Entries that applying the batch will add to the index.
     pub(crate) const fn created(&self) -> usize {
         self.created
+    }
+
+    /// Live documents that applying the batch will add; below zero where it deletes more.
+    pub(crate) const fn added(&self) -> i64 {
+        self.added
     }
 
     /// Makes the changes of the running transaction part of the batch.
@@ -82,12 +100,14 @@ impl Overlay {
             let now = match before {
                 Some(before) => {
                     self.created += usize::from(before.is_new_entry);
+                    self.added += before.added();
                     self.documents.insert(key, before)
                 }
                 None => self.documents.remove(&key),
             };
-            if now.is_some_and(|now| now.is_new_entry) {
-                self.created -= 1;
+            if let Some(now) = now {
+                self.created -= usize::from(now.is_new_entry);
+                self.added -= now.added();
             }
         }
         self.highest.clear();
@@ -103,6 +123,7 @@ impl Overlay {
         self.undo.clear();
         self.highest.clear();
         self.created = 0;
+        self.added = 0;
     }
 }
 
@@ -119,6 +140,7 @@ mod tests {
             version: Version::new(version),
             document: text.map(|text| Bytes::from_static(text.as_bytes())),
             is_new_entry,
+            was_live: !is_new_entry,
         }
     }
 
@@ -132,8 +154,12 @@ mod tests {
         overlay.stage(key(2), staged(2, Some("3"), true));
         overlay.stage(key(3), staged(2, Some("3"), false));
         assert_eq!(overlay.created(), 2);
+        assert_eq!(overlay.added(), 2);
+        overlay.stage(key(3), staged(2, None, false));
+        assert_eq!(overlay.added(), 1);
         overlay.undo_transaction();
         assert_eq!(overlay.created(), 1);
+        assert_eq!(overlay.added(), 1);
         assert_eq!(overlay.get(key(1)).unwrap().version, Version::new(1));
         assert!(overlay.get(key(2)).is_none());
         assert!(overlay.get(key(3)).is_none());

@@ -13,6 +13,7 @@ mod write;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use docdb_storage::{FileSet, Index};
 use docdb_types::{Code, CollectionId, CollectionName, DatabaseId, DatabaseName, Error, FsyncMode};
@@ -25,6 +26,7 @@ use crate::checkpoint::Checkpointer;
 use crate::commit::{Committer, Work};
 use crate::options::DatabaseOptions;
 use crate::pool::{MemoryShare, Reserve, Signals};
+use crate::quota::Gate;
 use crate::transaction::OpenTransactions;
 
 pub use health::Condition;
@@ -52,6 +54,8 @@ pub struct LogicalDb {
     pub(crate) committer: Mutex<Committer>,
     pub(crate) checkpointer: Mutex<Checkpointer>,
     pub(crate) signals: Signals,
+    /// What it may use.
+    pub(crate) gate: Arc<Gate>,
     queue: GroupQueue<Work>,
     memory: MemoryShare,
     pub(crate) reserve: Arc<Reserve>,
@@ -145,6 +149,39 @@ impl LogicalDb {
             let code = Code::CollectionNotFound;
             Error::new(code, code.meaning()).in_collection(name)
         })
+    }
+
+    /// Live documents of all collections.
+    pub(crate) fn documents(&self) -> u64 {
+        let collections = self.index.view().collections();
+        collections.iter().map(|state| state.documents).sum()
+    }
+
+    /// Bytes that it takes on the disk, as its quota counts them: data files, and the log that they
+    /// do not cover yet. What the log keeps beyond that is bounded for all databases alike.
+    #[must_use]
+    pub fn quota_bytes(&self) -> u64 {
+        let files = self.files.view();
+        let data: u64 = files.iter().map(|file| file.file_bytes()).sum();
+        data + self.uncovered_bytes()
+    }
+
+    fn uncovered_bytes(&self) -> u64 {
+        let end = self.log.end().get();
+        end.saturating_sub(self.covered().get())
+    }
+
+    /// Whether its quota lets it take so many bytes more. Where not, whatever could be given back is
+    /// looked for.
+    ///
+    /// # Errors
+    /// `DiskQuota`.
+    pub(crate) fn check_disk_quota(&self, more: u64) -> Result<(), Error> {
+        let checked = self.gate.check_disk(|| self.quota_bytes() + more);
+        if checked.is_err() {
+            self.signals.want_compaction(Duration::ZERO);
+        }
+        checked
     }
 
     pub(crate) fn documents_in(&self, collection: CollectionId) -> u64 {

@@ -24,6 +24,7 @@ use crate::checkpoint::Checkpointer;
 use crate::commit::{Committer, KeyTable, Remembered};
 use crate::options::DatabaseOptions;
 use crate::pool::{MemoryShare, Reserve, Signals};
+use crate::quota::Gate;
 use crate::trouble;
 
 /// Ids that are left out when a database that has been written to is opened. Transactions that were
@@ -80,6 +81,7 @@ impl LogicalDb {
         memory: MemoryShare,
         reserve: Arc<Reserve>,
         signals: Signals,
+        gate: Arc<Gate>,
     ) -> Result<Arc<Self>, Error> {
         let begun = host.clock.monotonic();
         let home = home(host, &options, &identity);
@@ -120,6 +122,7 @@ impl LogicalDb {
             index,
             files,
             signals,
+            gate,
             memory,
             reserve,
             ending: AtomicBool::new(false),

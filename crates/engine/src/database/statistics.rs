@@ -3,11 +3,12 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use docdb_types::{CollectionId, CollectionName, Error, FsyncMode, Version};
+use docdb_types::{CollectionId, CollectionName, Error, FsyncMode, Quotas, Version};
 use docdb_wal::{Histogram, WalStatistics};
 use parking_lot::Mutex;
 
 use super::{Condition, LogicalDb};
+use crate::quota::QuotaRefusals;
 use crate::transaction::TransactionStatistics;
 
 /// A collection as it is listed.
@@ -103,6 +104,14 @@ pub struct DatabaseStatistics {
     pub live_bytes: u64,
     /// Data files.
     pub data_files: u64,
+    /// What it may use.
+    pub quotas: Quotas,
+    /// Bytes that it takes on the disk, as the quota counts them.
+    pub quota_bytes: u64,
+    /// Requests that are under way.
+    pub requests_in_flight: u64,
+    /// What its quotas have refused since the start.
+    pub quota_refusals: QuotaRefusals,
     /// Memory in use, in bytes: index, kept versions, queued requests.
     pub memory_bytes: u64,
     /// Memory of the index alone, in bytes.
@@ -171,6 +180,7 @@ impl LogicalDb {
         // ORDER: before the view. Who locks the index for reading twice waits for ever for a commit
         // that came in between and waits for the first.
         let memory_bytes = self.memory_bytes();
+        let quota_bytes = self.quota_bytes();
         let view = self.index.view();
         let collections = view.collections();
         let (mut data_bytes, mut live_bytes, mut data_files) = (0, 0, 0);
@@ -193,6 +203,10 @@ impl LogicalDb {
             data_bytes,
             live_bytes,
             data_files,
+            quotas: self.gate.quotas(),
+            quota_bytes,
+            requests_in_flight: self.gate.in_flight(),
+            quota_refusals: self.gate.refusals(),
             memory_bytes,
             index_bytes,
             memory_cap_bytes: self.options.memory_bytes,

@@ -4,6 +4,7 @@ use docdb_types::{DatabaseName, DatabaseUid, Error};
 
 use super::Signals;
 use crate::catalog::Identity;
+use crate::quota::Gate;
 
 /// What the pool needs of the layer that knows what is in a database.
 ///
@@ -28,8 +29,13 @@ pub(crate) trait Databases: Send + Sync + 'static {
     /// them open can still read it.
     fn remove(&self, name: &DatabaseName) -> Result<(), Error>;
 
-    /// Opens a database with its files; never creates any.
-    fn open(&self, identity: &Identity, signals: Signals) -> Result<Arc<Self::Database>, Error>;
+    /// Opens a database with its files; never creates any. `gate` bounds what it writes.
+    fn open(
+        &self,
+        identity: &Identity,
+        signals: Signals,
+        gate: &Arc<Gate>,
+    ) -> Result<Arc<Self::Database>, Error>;
 
     /// The signals that it was opened with.
     fn signals(database: &Self::Database) -> &Signals;

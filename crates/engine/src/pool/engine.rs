@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use docdb_types::{Code, DatabaseId, DatabaseName, Error, FsyncMode};
+use docdb_types::{Code, DatabaseId, DatabaseName, Error, FsyncMode, QuotaChange, Quotas};
 use docdb_vfs::{Host, ListedVfs};
 use parking_lot::Mutex;
 
@@ -22,6 +22,7 @@ use super::upkeep::Upkeep;
 use crate::catalog::Catalog;
 use crate::database::LogicalDb;
 use crate::options::{EngineOptions, Housekeeping};
+use crate::quota::Gate;
 
 /// More threads than this gain nothing when everything is closed.
 const MAX_CLOSING_THREADS: usize = 8;
@@ -186,6 +187,26 @@ impl Engine {
     /// opening of the name has decided.
     pub fn drop_database(&self, name: &DatabaseName) -> Result<(), Error> {
         self.pool.drop_named(name)
+    }
+
+    /// Where the requests to a database pass; `None` for an id that no database has. Waits for
+    /// nothing.
+    #[must_use]
+    pub fn gate(&self, id: DatabaseId) -> Option<Arc<Gate>> {
+        self.pool.gate(id)
+    }
+
+    /// Changes what a database may use, open or not, for what comes from now on; returns it. May
+    /// wait for the disk.
+    ///
+    /// # Durability
+    /// On success it is in force after a crash.
+    ///
+    /// # Errors
+    /// `DbNotFound`, `PoolStopped`; a failure of the catalog, where nothing has changed or that is
+    /// not known.
+    pub fn change_quotas(&self, name: &DatabaseName, change: QuotaChange) -> Result<Quotas, Error> {
+        self.pool.change_quotas(name, change)
     }
 
     /// All databases, in the order of their names.

@@ -16,6 +16,7 @@ use super::totals::Totals;
 use crate::catalog::Identity;
 use crate::database::LogicalDb;
 use crate::options::DatabaseOptions;
+use crate::quota::Gate;
 use crate::trouble;
 
 /// The databases that docdb is for.
@@ -175,7 +176,12 @@ impl Databases for LogicalDatabases {
         docdb_wal::destroy(files, &self.options.wal_directory, name).map_err(trouble::of_log)
     }
 
-    fn open(&self, identity: &Identity, signals: Signals) -> Result<Arc<LogicalDb>, Error> {
+    fn open(
+        &self,
+        identity: &Identity,
+        signals: Signals,
+        gate: &Arc<Gate>,
+    ) -> Result<Arc<LogicalDb>, Error> {
         let database = LogicalDb::open(
             &self.host,
             self.options.clone(),
@@ -183,6 +189,7 @@ impl Databases for LogicalDatabases {
             self.budget.share(),
             Arc::clone(&self.reserve),
             signals,
+            Arc::clone(gate),
         )?;
         self.totals.opened(&database);
         Ok(database)

@@ -156,7 +156,7 @@ impl<D: Databases> Pool<D> {
         self.make_room_for(slot);
         let schedule = Arc::clone(&self.schedule);
         let signals = Signals::new(id, schedule, self.fsync_interval);
-        match self.databases.open(&slot.identity, signals) {
+        match self.databases.open(&slot.identity, signals, &slot.gate) {
             Ok(database) => {
                 slot.touch(self.host.clock.monotonic());
                 count(&self.counters.opened);
@@ -194,7 +194,12 @@ impl<D: Databases> Pool<D> {
             return Ok(None);
         }
         let created = u64::try_from(self.host.clock.unix_time().as_millis()).unwrap_or(u64::MAX);
-        let slot = Arc::new(Slot::new(self.new_identity(name), created, State::Opening));
+        let slot = Arc::new(Slot::new(
+            self.new_identity(name),
+            created,
+            Quotas::NONE,
+            State::Opening,
+        ));
         roster.by_name.insert(name.clone(), Arc::clone(&slot));
         Ok(Some(slot))
     }

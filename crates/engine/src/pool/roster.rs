@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use docdb_types::{Code, DatabaseId, DatabaseName, DatabaseUid, Error};
+use docdb_types::{Code, DatabaseId, DatabaseName, DatabaseUid, Error, QuotaChange, Quotas};
 use docdb_vfs::Host;
 use parking_lot::{Mutex, RwLock};
 
@@ -13,6 +13,7 @@ use super::schedule::Schedule;
 use super::slot::{Slot, State};
 use crate::catalog::{Catalog, CatalogError, Identity, Status};
 use crate::options::EngineOptions;
+use crate::quota::Gate;
 
 /// All databases of a directory, and which of them are open.
 ///
@@ -33,6 +34,8 @@ pub(crate) struct Pool<D: Databases> {
     /// At least the databases that are open or on the way there; their states tell.
     pub(super) residents: Mutex<BTreeMap<DatabaseId, Arc<Slot<D::Database>>>>,
     pub(super) stopped: AtomicBool,
+    /// Held while the quotas of a database are changed.
+    quota_changes: Mutex<()>,
     pub(super) counters: Counters,
 }
 
@@ -78,6 +81,7 @@ impl<D: Databases> Pool<D> {
             roster.add(Arc::new(Slot::new(
                 entry.identity,
                 entry.created_unix_ms,
+                entry.quotas,
                 state,
             )));
         }
@@ -89,6 +93,7 @@ impl<D: Databases> Pool<D> {
             roster: RwLock::new(roster),
             residents: Mutex::default(),
             stopped: AtomicBool::new(false),
+            quota_changes: Mutex::default(),
             counters: Counters::default(),
             databases,
             catalog,
@@ -135,6 +140,35 @@ impl<D: Databases> Pool<D> {
             return Err(Error::new(Code::PoolStopped, Code::PoolStopped.meaning()));
         }
         Ok(())
+    }
+
+    /// Where the requests to a database pass.
+    pub(crate) fn gate(&self, id: DatabaseId) -> Option<Arc<Gate>> {
+        let roster = self.roster.read();
+        roster.by_id.get(&id).map(|slot| Arc::clone(&slot.gate))
+    }
+
+    /// Changes what a database may use; returns it.
+    ///
+    /// # Errors
+    /// `DbNotFound`, `PoolStopped`, and those of the catalog.
+    pub(crate) fn change_quotas(
+        &self,
+        name: &DatabaseName,
+        change: QuotaChange,
+    ) -> Result<Quotas, Error> {
+        self.running()?;
+        let slot = self.named(name).ok_or_else(|| not_found(name))?;
+        // ORDER: of two changes at once, what the catalog keeps last is in force here too.
+        let _turn = self.quota_changes.lock();
+        match self.catalog.change_quotas(name, change) {
+            Ok(quotas) => {
+                slot.gate.set(quotas);
+                Ok(quotas)
+            }
+            Err(CatalogError::Unknown) => Err(not_found(name)),
+            Err(error) => Err(of_catalog(error, name)),
+        }
     }
 
     pub(super) fn new_identity(&self, name: &DatabaseName) -> Identity {

@@ -3,10 +3,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use docdb_types::{Code, Error};
+use docdb_types::{Code, Error, Quotas};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::catalog::Identity;
+use crate::quota::Gate;
 
 /// The place of one database in the pool.
 ///
@@ -16,6 +17,8 @@ use crate::catalog::Identity;
 pub(crate) struct Slot<T> {
     pub(crate) identity: Identity,
     pub(crate) created_unix_ms: u64,
+    /// Where its requests pass.
+    pub(crate) gate: Arc<Gate>,
     last_used_ns: AtomicU64,
     state: Mutex<State<T>>,
     changed: Condvar,
@@ -52,10 +55,16 @@ pub(crate) struct Turn<'a, T> {
 }
 
 impl<T> Slot<T> {
-    pub(crate) fn new(identity: Identity, created_unix_ms: u64, state: State<T>) -> Self {
+    pub(crate) fn new(
+        identity: Identity,
+        created_unix_ms: u64,
+        quotas: Quotas,
+        state: State<T>,
+    ) -> Self {
         Self {
             identity,
             created_unix_ms,
+            gate: Gate::new(quotas),
             last_used_ns: AtomicU64::new(0),
             state: Mutex::new(state),
             changed: Condvar::new(),

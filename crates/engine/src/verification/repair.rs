@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use docdb_types::{Code, DatabaseName, Error};
+use docdb_types::{Code, DatabaseName, Error, Quotas};
 use docdb_vfs::Host;
 
 use super::aside::keep_aside;
@@ -12,6 +12,7 @@ use crate::catalog::{Identity, Status};
 use crate::database::LogicalDb;
 use crate::options::{DatabaseOptions, EngineOptions};
 use crate::pool::{DirectoryLocks, MemoryBudget, Reserve, Signals};
+use crate::quota::Gate;
 
 /// What [`repair`] did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,6 +102,8 @@ pub(crate) fn open_accepting(
     let signals = Signals::unheard(identity.id, Arc::clone(&host.clock));
     let name = identity.name.clone();
     let reserve = Reserve::none(host);
-    LogicalDb::open(host, accepting, identity, budget.share(), reserve, signals)
+    let gate = Gate::new(Quotas::NONE);
+    let memory = budget.share();
+    LogicalDb::open(host, accepting, identity, memory, reserve, signals, gate)
         .map_err(|error| error.in_database(&name))
 }

@@ -88,7 +88,7 @@ pairs!(database_status_to_wire, database_status_from_wire, DatabaseStatus, proto
 
 /// The codes and their frozen numbers.
 #[rustfmt::skip]
-const CODES: [(Code, proto::Code); 40] = [
+const CODES: [(Code, proto::Code); 44] = [
     (Code::InvalidJson, proto::Code::InvalidJson),
     (Code::DocExists, proto::Code::DocExists),
     (Code::DocNotFound, proto::Code::DocNotFound),
@@ -129,6 +129,10 @@ const CODES: [(Code, proto::Code); 40] = [
     (Code::Internal, proto::Code::Internal),
     (Code::Network, proto::Code::Network),
     (Code::TooManyTxns, proto::Code::TooManyTxns),
+    (Code::DiskQuota, proto::Code::DiskQuota),
+    (Code::DocumentQuota, proto::Code::DocumentQuota),
+    (Code::RateQuota, proto::Code::RateQuota),
+    (Code::RequestQuota, proto::Code::RequestQuota),
 ];
 
 /// A code without a row would be sent as `not set`; a test keeps the table whole.
@@ -165,7 +169,7 @@ mod tests {
             assert_eq!(spelled, code.as_str());
         }
         assert_eq!(code_from_wire(0), None);
-        assert_eq!(code_from_wire(41), None);
+        assert_eq!(code_from_wire(45), None);
         assert_eq!(code_from_wire(-1), None);
     }
 

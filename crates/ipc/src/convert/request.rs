@@ -1,6 +1,7 @@
 use bytes::Bytes;
 use docdb_types::{
     Code, CollectionName, DatabaseId, DatabaseName, DocumentId, Error, IdempotencyKey, Limits,
+    QuotaChange,
 };
 
 use super::enums::{
@@ -106,6 +107,15 @@ fn command_from_wire(message: Message, limits: &Limits) -> Result<Command, Error
         Message::Metrics(_) => Command::Metrics,
         Message::Compact(compact) => Command::Compact {
             database: database_id(compact.db_id)?,
+        },
+        Message::ChangeQuotas(it) => Command::ChangeQuotas {
+            name: DatabaseName::new(&it.name)?,
+            change: QuotaChange {
+                disk_bytes: it.disk_bytes,
+                documents: it.documents,
+                operations_per_second: it.operations_per_second,
+                requests_in_flight: it.requests_in_flight,
+            },
         },
     })
 }
@@ -277,6 +287,13 @@ fn command_to_wire(command: Command) -> Message {
         Command::Metrics => Message::Metrics(proto::Metrics {}),
         Command::Compact { database } => Message::Compact(proto::Compact {
             db_id: database.get(),
+        }),
+        Command::ChangeQuotas { name, change } => Message::ChangeQuotas(proto::ChangeQuotas {
+            name: name.as_str().to_owned(),
+            disk_bytes: change.disk_bytes,
+            documents: change.documents,
+            operations_per_second: change.operations_per_second,
+            requests_in_flight: change.requests_in_flight,
         }),
     }
 }

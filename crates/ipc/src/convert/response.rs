@@ -1,5 +1,5 @@
 use docdb_types::{
-    CollectionId, CollectionName, DatabaseId, DatabaseName, DocumentId, FsyncMode, Limits,
+    CollectionId, CollectionName, DatabaseId, DatabaseName, DocumentId, FsyncMode, Limits, Quotas,
     TransactionId, Version,
 };
 
@@ -8,7 +8,9 @@ use super::enums::{
 };
 use super::error::{error_from_wire, error_to_wire};
 use super::outcome::{result_from_wire, result_to_wire};
-use super::statistics::{statistics_from_wire, statistics_to_wire};
+use super::statistics::{
+    quotas_from_wire, quotas_to_wire, statistics_from_wire, statistics_to_wire,
+};
 use crate::proto;
 use crate::proto::response::Result as Message;
 use crate::{
@@ -87,6 +89,9 @@ fn reply_to_wire(reply: Reply) -> Message {
             documents: report.documents,
             bytes_written: report.bytes_written,
             duration_us: report.duration_us,
+        }),
+        Reply::Quotas(quotas) => Message::ChangeQuotas(proto::ChangeQuotasResult {
+            quotas: Some(quotas_to_wire(quotas)),
         }),
     }
 }
@@ -225,6 +230,9 @@ fn reply_from_wire(message: Message) -> Result<Reply, FrameError> {
             bytes_written: report.bytes_written,
             duration_us: report.duration_us,
         }),
+        Message::ChangeQuotas(changed) => {
+            Reply::Quotas(changed.quotas.map_or(Quotas::NONE, quotas_from_wire))
+        }
     })
 }
 

@@ -1,4 +1,4 @@
-use docdb_types::{Code, FsyncMode};
+use docdb_types::{Code, FsyncMode, Quotas};
 
 use super::enums::{
     code_from_wire, code_to_wire, database_status_from_wire, database_status_to_wire,
@@ -156,6 +156,10 @@ fn database_to_wire(it: DatabaseStatistics) -> proto::DatabaseStatistics {
         transaction_conflicts: it.transaction_conflicts,
         snapshots_expired: it.snapshots_expired,
         oldest_snapshot_ms: it.oldest_snapshot_ms,
+        quotas: it.quotas.map(quotas_to_wire),
+        quota_bytes: it.quota_bytes,
+        requests_in_flight: it.requests_in_flight,
+        quota_refusals: it.quota_refusals,
     }
 }
 
@@ -195,6 +199,28 @@ fn database_from_wire(it: proto::DatabaseStatistics) -> DatabaseStatistics {
         transaction_conflicts: it.transaction_conflicts,
         snapshots_expired: it.snapshots_expired,
         oldest_snapshot_ms: it.oldest_snapshot_ms,
+        quotas: it.quotas.map(quotas_from_wire),
+        quota_bytes: it.quota_bytes,
+        requests_in_flight: it.requests_in_flight,
+        quota_refusals: it.quota_refusals,
+    }
+}
+
+pub(super) const fn quotas_to_wire(it: Quotas) -> proto::Quotas {
+    proto::Quotas {
+        disk_bytes: it.disk_bytes,
+        documents: it.documents,
+        operations_per_second: it.operations_per_second,
+        requests_in_flight: it.requests_in_flight,
+    }
+}
+
+pub(super) const fn quotas_from_wire(it: proto::Quotas) -> Quotas {
+    Quotas {
+        disk_bytes: it.disk_bytes,
+        documents: it.documents,
+        operations_per_second: it.operations_per_second,
+        requests_in_flight: it.requests_in_flight,
     }
 }
 

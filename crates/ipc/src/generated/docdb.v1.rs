@@ -186,6 +186,14 @@ pub enum Code {
     Network = 39,
     /// As many transactions are open, on the connection or in the database, as are allowed.
     TooManyTxns = 40,
+    /// The database would take more of the disk than its quota.
+    DiskQuota = 41,
+    /// The database would have more documents than its quota.
+    DocumentQuota = 42,
+    /// The database had as many operations in the last second as its quota.
+    RateQuota = 43,
+    /// The database has as many requests under way as its quota.
+    RequestQuota = 44,
 }
 impl Code {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -235,6 +243,10 @@ impl Code {
             Self::Internal => "CODE_INTERNAL",
             Self::Network => "CODE_NETWORK",
             Self::TooManyTxns => "CODE_TOO_MANY_TXNS",
+            Self::DiskQuota => "CODE_DISK_QUOTA",
+            Self::DocumentQuota => "CODE_DOCUMENT_QUOTA",
+            Self::RateQuota => "CODE_RATE_QUOTA",
+            Self::RequestQuota => "CODE_REQUEST_QUOTA",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -281,6 +293,10 @@ impl Code {
             "CODE_INTERNAL" => Some(Self::Internal),
             "CODE_NETWORK" => Some(Self::Network),
             "CODE_TOO_MANY_TXNS" => Some(Self::TooManyTxns),
+            "CODE_DISK_QUOTA" => Some(Self::DiskQuota),
+            "CODE_DOCUMENT_QUOTA" => Some(Self::DocumentQuota),
+            "CODE_RATE_QUOTA" => Some(Self::RateQuota),
+            "CODE_REQUEST_QUOTA" => Some(Self::RequestQuota),
             _ => None,
         }
     }
@@ -883,6 +899,34 @@ pub struct DatabaseStatistics {
     /// Age of the oldest open snapshot, in milliseconds; absent when none is open.
     #[prost(uint64, optional, tag = "43")]
     pub oldest_snapshot_ms: ::core::option::Option<u64>,
+    /// What it may use; absent for a sum.
+    #[prost(message, optional, tag = "60")]
+    pub quotas: ::core::option::Option<Quotas>,
+    /// Bytes on the disk, as the quota counts them: data files, and the log that they do not cover yet.
+    #[prost(uint64, optional, tag = "61")]
+    pub quota_bytes: ::core::option::Option<u64>,
+    /// Requests that are under way.
+    #[prost(uint64, optional, tag = "62")]
+    pub requests_in_flight: ::core::option::Option<u64>,
+    /// Requests and operations that quotas refused since the start.
+    #[prost(uint64, optional, tag = "63")]
+    pub quota_refusals: ::core::option::Option<u64>,
+}
+/// What a database may use. 0: no bound.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Quotas {
+    /// Bytes of its data files and of the log that they do not cover yet.
+    #[prost(uint64, tag = "1")]
+    pub disk_bytes: u64,
+    /// Live documents.
+    #[prost(uint64, tag = "2")]
+    pub documents: u64,
+    /// Operations in a second.
+    #[prost(uint64, tag = "3")]
+    pub operations_per_second: u64,
+    /// Requests under way at a time.
+    #[prost(uint64, tag = "4")]
+    pub requests_in_flight: u64,
 }
 /// When a write is acknowledged, relative to the sync that makes it durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -995,7 +1039,7 @@ pub struct Request {
     /// CODE_UNKNOWN_OPERATION.
     #[prost(
         oneof = "request::Command",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 30, 31, 32, 33, 38"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 30, 31, 32, 33, 38, 50"
     )]
     pub command: ::core::option::Option<request::Command>,
 }
@@ -1065,6 +1109,9 @@ pub mod request {
         /// Rewrites the data files of a database now, without what is dead in them.
         #[prost(message, tag = "38")]
         Compact(super::Compact),
+        /// Changes what a database may use.
+        #[prost(message, tag = "50")]
+        ChangeQuotas(super::ChangeQuotas),
     }
 }
 /// What a server answers: one response for every request.
@@ -1081,7 +1128,7 @@ pub struct Response {
     /// The result, under the number that its command has in Request.
     #[prost(
         oneof = "response::Result",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 30, 31, 32, 33, 38"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 30, 31, 32, 33, 38, 50"
     )]
     pub result: ::core::option::Option<response::Result>,
 }
@@ -1150,6 +1197,9 @@ pub mod response {
         /// Of Compact.
         #[prost(message, tag = "38")]
         Compact(super::CompactResult),
+        /// Of ChangeQuotas.
+        #[prost(message, tag = "50")]
+        ChangeQuotas(super::ChangeQuotasResult),
     }
 }
 /// Introduces the client. Optional on a Unix socket; the first request everywhere else.
@@ -1586,6 +1636,33 @@ pub struct MetricsResult {
     /// OpenMetrics 1.0 text, ending in `# EOF`.
     #[prost(string, tag = "1")]
     pub text: ::prost::alloc::string::String,
+}
+/// Changes what a database may use, for what comes from now on, and answers what it may. It outlasts the
+/// server. A bound of 0 is none; what is absent stays as it is. CODE_DB_NOT_FOUND.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ChangeQuotas {
+    /// The name of the database, open or not.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Most bytes of its data files and of the log that they do not cover yet.
+    #[prost(uint64, optional, tag = "2")]
+    pub disk_bytes: ::core::option::Option<u64>,
+    /// Most live documents.
+    #[prost(uint64, optional, tag = "3")]
+    pub documents: ::core::option::Option<u64>,
+    /// Most operations in a second.
+    #[prost(uint64, optional, tag = "4")]
+    pub operations_per_second: ::core::option::Option<u64>,
+    /// Most requests under way at a time.
+    #[prost(uint64, optional, tag = "5")]
+    pub requests_in_flight: ::core::option::Option<u64>,
+}
+/// What the database may use now.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ChangeQuotasResult {
+    /// All four bounds.
+    #[prost(message, optional, tag = "1")]
+    pub quotas: ::core::option::Option<Quotas>,
 }
 /// Whether OpenDb may or must create.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

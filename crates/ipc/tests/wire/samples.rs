@@ -183,6 +183,14 @@ pub(crate) fn commands() -> Vec<Command> {
         },
         Command::Checkpoint { database },
         Command::Compact { database },
+        Command::ChangeQuotas {
+            name: DatabaseName::new("shop").unwrap(),
+            change: QuotaChange {
+                disk_bytes: Some(u64::MAX),
+                documents: Some(0),
+                ..QuotaChange::default()
+            },
+        },
         Command::Metrics,
     ];
     commands.extend(Isolation::ALL.map(|isolation| Command::Begin {
@@ -326,7 +334,20 @@ fn statistics() -> Statistics {
             transaction_conflicts: Some(26),
             snapshots_expired: Some(27),
             oldest_snapshot_ms: Some(28),
+            quotas: Some(quotas()),
+            quota_bytes: Some(29),
+            requests_in_flight: Some(30),
+            quota_refusals: Some(31),
         },
+    }
+}
+
+fn quotas() -> Quotas {
+    Quotas {
+        disk_bytes: 1,
+        documents: 2,
+        operations_per_second: 3,
+        requests_in_flight: 4,
     }
 }
 
@@ -399,6 +420,7 @@ pub(crate) fn replies() -> Vec<Reply> {
             covered_position: 5,
         }),
         Reply::Metrics("# EOF\n".to_owned()),
+        Reply::Quotas(quotas()),
         Reply::Compact(CompactionReport {
             replaced_files: 1,
             replaced_bytes: 2,

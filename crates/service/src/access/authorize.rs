@@ -124,9 +124,10 @@ fn need(command: &Command) -> Need<'_> {
             CreateMode::Always => Need::In(name, Role::Admin),
         },
         Command::DropDatabase { name } => Need::In(name, Role::Admin),
-        Command::Statistics { database: None } | Command::Metrics => {
-            Need::Everywhere(Role::Admin)
-        }
+        // A tenant does not set its own bounds.
+        Command::Statistics { database: None }
+        | Command::Metrics
+        | Command::ChangeQuotas { .. } => Need::Everywhere(Role::Admin),
     }
 }
 
@@ -137,6 +138,7 @@ mod tests {
     use docdb_ipc::{Execute, Hello, Scan};
     use docdb_types::{
         Action, CollectionName, DatabaseId, Document, DocumentId, Isolation, Limits, Operation,
+        QuotaChange,
     };
 
     use super::*;
@@ -325,6 +327,14 @@ mod tests {
             "compact",
             |_| Command::Compact { database: id() },
             [A, A, A],
+        ),
+        (
+            "change quotas",
+            |name| Command::ChangeQuotas {
+                name,
+                change: QuotaChange::default(),
+            },
+            [None, None, A],
         ),
         (
             "open",

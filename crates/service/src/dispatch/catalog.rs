@@ -4,7 +4,7 @@ use docdb_engine::OpenMode;
 use docdb_ipc::{
     CheckpointReport, CompactionReport, CreateMode, DatabaseInfo, OpenedDatabase, Reply,
 };
-use docdb_types::{DatabaseId, DatabaseName, Effect};
+use docdb_types::{DatabaseId, DatabaseName, Effect, QuotaChange};
 
 use super::awaited::Answer;
 use super::statistics;
@@ -32,6 +32,10 @@ pub(crate) enum CatalogTask {
     },
     Compact {
         database: DatabaseId,
+    },
+    ChangeQuotas {
+        name: DatabaseName,
+        change: QuotaChange,
     },
 }
 
@@ -70,6 +74,10 @@ impl CatalogTask {
             Self::Metrics => Ok(Reply::Metrics(metrics::text(shared))).into(),
             Self::Checkpoint { database } => checkpoint(shared, database).into(),
             Self::Compact { database } => compact(shared, database).into(),
+            Self::ChangeQuotas { name, change } => {
+                let changed = shared.engine.change_quotas(&name, change);
+                changed.map(Reply::Quotas).into()
+            }
         }
     }
 }

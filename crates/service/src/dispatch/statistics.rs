@@ -35,6 +35,7 @@ pub(super) fn of_database(database: &LogicalDb, shared: &Shared, sees_the_server
         status: Some(status_of(figures.condition)),
         last_transaction: Some(figures.last_transaction.get()),
         recovery_us: Some(micros(figures.recovery)),
+        quotas: Some(figures.quotas),
         ..sum.statistics(shared)
     };
     if sees_the_server {
@@ -170,6 +171,9 @@ struct Sum {
     data_bytes: u64,
     data_files: u64,
     dead_bytes: u64,
+    quota_bytes: u64,
+    requests_in_flight: u64,
+    quota_refusals: u64,
     memory_bytes: u64,
     memory_cap_bytes: u64,
     index_bytes: u64,
@@ -198,6 +202,9 @@ impl Sum {
         self.data_files += of.data_files;
         self.dead_bytes += of.data_bytes.saturating_sub(of.live_bytes);
         self.one_step += of.one_step;
+        self.quota_bytes += of.quota_bytes;
+        self.requests_in_flight += of.requests_in_flight;
+        self.quota_refusals += of.quota_refusals.sum();
         self.memory_bytes += of.memory_bytes;
         self.memory_cap_bytes += of.memory_cap_bytes;
         self.index_bytes += of.index_bytes;
@@ -244,6 +251,9 @@ impl Sum {
             oldest_snapshot_ms: self
                 .oldest_snapshot
                 .and_then(|age| u64::try_from(age.as_millis()).ok()),
+            quota_bytes: Some(self.quota_bytes),
+            requests_in_flight: Some(self.requests_in_flight),
+            quota_refusals: Some(self.quota_refusals),
             memory_used_bytes: Some(self.memory_bytes),
             memory_cap_bytes: Some(self.memory_cap_bytes),
             index_bytes: Some(self.index_bytes),

@@ -63,6 +63,16 @@ pub(crate) struct Begun {
 }
 
 impl Question {
+    /// How many operations it is, as the quota counts them.
+    pub(crate) fn operations(&self) -> u64 {
+        match self {
+            Self::Execute(execute) | Self::Transact(_, Within::Execute(execute)) => {
+                execute.operations.len().max(1) as u64
+            }
+            _ => 1,
+        }
+    }
+
     /// How it deals with its database.
     pub(crate) fn access(&self) -> Access {
         match self {

@@ -23,11 +23,12 @@ pub(crate) enum CommandKind {
     Rollback,
     Compact,
     Metrics,
+    ChangeQuotas,
 }
 
 impl CommandKind {
     /// All of them, in the order of their numbers.
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::Hello,
         Self::Ping,
         Self::Execute,
@@ -48,6 +49,7 @@ impl CommandKind {
         Self::Rollback,
         Self::Compact,
         Self::Metrics,
+        Self::ChangeQuotas,
     ];
 
     /// The name in metrics and logs.
@@ -73,6 +75,7 @@ impl CommandKind {
             Self::Rollback => "rollback",
             Self::Compact => "compact",
             Self::Metrics => "metrics",
+            Self::ChangeQuotas => "change_quotas",
         }
     }
 
@@ -105,6 +108,7 @@ impl From<&Command> for CommandKind {
             Command::Rollback { .. } => Self::Rollback,
             Command::Compact { .. } => Self::Compact,
             Command::Metrics => Self::Metrics,
+            Command::ChangeQuotas { .. } => Self::ChangeQuotas,
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use docdb_engine::Condition;
+use docdb_engine::{Condition, DatabaseStatistics};
 use docdb_types::Code;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
@@ -392,6 +392,25 @@ impl Exposition {
                 shown().map(|open| ([("database", open.name.as_str())], (gauge.read)(open)));
             out.gauges(gauge.name, gauge.help, gauge.unit.as_ref(), values)?;
         }
+        let quotas = |read: fn(&DatabaseStatistics) -> [u64; 4]| {
+            shown().flat_map(move |open| {
+                let bounds = quotas_of(&open.of)
+                    .into_iter()
+                    .zip(QUOTAS)
+                    .zip(read(&open.of));
+                let bound = bounds.filter(|((bound, _), _)| *bound > 0);
+                bound.map(|((_, quota), value)| {
+                    let labels = [("database", open.name.as_str()), ("quota", quota)];
+                    (labels, value)
+                })
+            })
+        };
+        let help = "What it may use, where that is bounded.";
+        out.gauges("database_quota", help, None, quotas(quotas_of))?;
+        let help = "What it uses of that, where it can be told.";
+        out.gauges("database_quota_used", help, None, quotas(used_of))?;
+        let help = "What its quotas refused since the start.";
+        out.counters("database_quota_refusals", help, None, quotas(refused_of))?;
         let committed = shown().map(|open| ([("database", open.name.as_str())], open.of.committed));
         out.counters(
             "database_transactions_committed",
@@ -411,6 +430,39 @@ impl Exposition {
         });
         out.second_gauges("database_recovery", "How long opening it took.", recovery)
     }
+}
+
+/// The names of quotas, in the order of their figures.
+const QUOTAS: [&str; 4] = [
+    "disk_bytes",
+    "documents",
+    "operations_per_second",
+    "requests_in_flight",
+];
+
+const fn quotas_of(of: &DatabaseStatistics) -> [u64; 4] {
+    let quotas = &of.quotas;
+    [
+        quotas.disk_bytes,
+        quotas.documents,
+        quotas.operations_per_second,
+        quotas.requests_in_flight,
+    ]
+}
+
+/// A rate is told by the counters of operations.
+const fn used_of(of: &DatabaseStatistics) -> [u64; 4] {
+    [of.quota_bytes, of.documents, 0, of.requests_in_flight]
+}
+
+const fn refused_of(of: &DatabaseStatistics) -> [u64; 4] {
+    let refusals = &of.quota_refusals;
+    [
+        refusals.disk_bytes,
+        refusals.documents,
+        refusals.operations_per_second,
+        refusals.requests_in_flight,
+    ]
 }
 
 /// A figure that every open database has.

@@ -1,5 +1,6 @@
 use std::time::Instant;
 
+use docdb_engine::Pass;
 use docdb_ipc::{Command, Reply};
 use docdb_types::{DatabaseId, Error};
 
@@ -13,6 +14,8 @@ pub(crate) struct Pending {
     database: Option<DatabaseId>,
     operations: usize,
     began: Instant,
+    /// Its place among the requests to its database.
+    pass: Option<Pass>,
 }
 
 impl Pending {
@@ -33,11 +36,18 @@ impl Pending {
             database: command.database(),
             operations,
             began: Instant::now(),
+            pass: None,
         }
     }
 
+    /// Keeps its place until it is answered.
+    pub(crate) fn keep(&mut self, pass: Pass) {
+        self.pass = Some(pass);
+    }
+
     /// Notes its answer, and logs it if it took long: what was asked for, never what it held.
-    pub(crate) fn answered(self, answer: &Result<Reply, Error>, shared: &Shared) {
+    pub(crate) fn answered(mut self, answer: &Result<Reply, Error>, shared: &Shared) {
+        drop(self.pass.take());
         let took = self.began.elapsed();
         shared.outcomes.took(self.kind, took);
         if !shared.outcomes.is_slow(took) {

@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
+use docdb_engine::Gate;
 use docdb_ipc::{RequestId, Response, ServerCodec};
 use docdb_types::{Code, DatabaseId, Error};
 use futures_util::StreamExt;
@@ -51,7 +52,8 @@ pub(crate) struct Session<S> {
     /// Whether the stream may keep back some of what it was given.
     unflushed: bool,
     pub(super) order: Order<Waiting>,
-    pub(super) opened: HashSet<DatabaseId>,
+    /// The databases that the client has opened, each with where its requests pass.
+    pub(super) opened: HashMap<DatabaseId, Arc<Gate>>,
     /// Requests that were taken in and are not answered.
     pub(super) in_flight: HashMap<RequestId, Pending>,
     /// The answers that are on their way.
@@ -103,7 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             output: BytesMut::new(),
             unflushed: false,
             order: Order::default(),
-            opened: HashSet::new(),
+            opened: HashMap::new(),
             in_flight: HashMap::new(),
             answers: FuturesUnordered::new(),
             signals,
@@ -284,8 +286,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             }
             Event::Answered(tag, answer) => self.answer(tag, answer),
             Event::Settled(tag, settled) => {
-                if let Some(id) = settled.opened {
-                    self.opened.insert(id);
+                if let Some((id, gate)) = settled
+                    .opened
+                    .and_then(|id| Some((id, self.shared.engine.gate(id)?)))
+                {
+                    self.opened.insert(id, gate);
                 }
                 if let Some(id) = settled.dropped {
                     self.forget(id);

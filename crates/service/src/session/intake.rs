@@ -146,6 +146,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 Scope::Database(database, Access::Alone),
                 Work::Compact(database),
             ),
+            Command::ChangeQuotas { name, change } => {
+                let task = CatalogTask::ChangeQuotas { name, change };
+                (Scope::Connection, Work::Catalog(task))
+            }
             Command::CloseDatabase { database } => (Scope::Connection, Work::Close(database)),
             Command::OpenDatabase { name, create } => (
                 Scope::Connection,
@@ -180,24 +184,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         {
             let tag = Tag { id, scope };
             match work {
-                Work::Ask(database, question) if self.opened.contains(&database) => {
-                    self.admit(
-                        tag,
-                        Task {
-                            database,
-                            question,
-                            transactions: self.transactions.clone(),
-                            is_alone,
-                        },
-                    );
+                Work::Ask(database, question) if self.opened.contains_key(&database) => {
+                    let task = Task {
+                        database,
+                        question,
+                        transactions: self.transactions.clone(),
+                        is_alone,
+                    };
+                    match self.pass(&tag, &task) {
+                        Ok(()) => self.admit(tag, task),
+                        Err(refused) => self.answer(tag, Err(refused)),
+                    }
                 }
-                Work::Checkpoint(database) if self.opened.contains(&database) => {
+                Work::Checkpoint(database) if self.opened.contains_key(&database) => {
                     self.begin_catalog(tag, CatalogTask::Checkpoint { database });
                 }
-                Work::Compact(database) if self.opened.contains(&database) => {
+                Work::Compact(database) if self.opened.contains_key(&database) => {
                     self.begin_catalog(tag, CatalogTask::Compact { database });
                 }
-                Work::Close(database) if self.opened.contains(&database) => {
+                Work::Close(database) if self.opened.contains_key(&database) => {
                     self.forget(database);
                     self.answer(tag, Ok(Reply::DatabaseClosed));
                 }
@@ -212,6 +217,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 }
             }
         }
+    }
+
+    /// Lets a request pass the quotas of its database; its place there is kept until it is answered.
+    fn pass(&mut self, tag: &Tag, task: &Task) -> Result<(), Error> {
+        let Some(gate) = self.opened.get(&task.database) else {
+            return Ok(());
+        };
+        let now = self.shared.started.elapsed();
+        let pass = gate.enter(task.question.operations(), now)?;
+        if let Some(pending) = self.in_flight.get_mut(&tag.id) {
+            pending.keep(pass);
+        }
+        Ok(())
     }
 
     /// Runs a task here, where the scheduler has a place for it, or leaves it to a worker.

@@ -17,6 +17,7 @@ mod http;
 mod metrics;
 mod order;
 mod packaging;
+mod quotas;
 mod refusals;
 mod scan;
 mod socket;

@@ -145,6 +145,14 @@ pub enum Code {
     Network,
     /// As many transactions are open as are allowed.
     TooManyTxns,
+    /// The database would take more of the disk than its quota.
+    DiskQuota,
+    /// The database would have more documents than its quota.
+    DocumentQuota,
+    /// The database had as many operations in the last second as its quota.
+    RateQuota,
+    /// The database has as many requests under way as its quota.
+    RequestQuota,
 }
 
 /// One row of the table: everything that is fixed about a code.
@@ -215,6 +223,10 @@ const TABLE: &[Row] = &[
     row(Code::Internal, "Internal", Category::Critical, Status::Error, "an invariant of the server does not hold"),
     row(Code::Network, "Network", Category::Network, Status::Error, "the connection failed"),
     row(Code::TooManyTxns, "TooManyTxns", Category::Transient, Status::Error, "as many transactions are open as are allowed"),
+    row(Code::DiskQuota, "DiskQuota", Category::Permanent, Status::Error, "the database would take more of the disk than its quota"),
+    row(Code::DocumentQuota, "DocumentQuota", Category::Permanent, Status::Error, "the database would have more documents than its quota"),
+    row(Code::RateQuota, "RateQuota", Category::Transient, Status::QueueFull, "the database had as many operations in the last second as its quota"),
+    row(Code::RequestQuota, "RequestQuota", Category::Transient, Status::QueueFull, "the database has as many requests under way as its quota"),
 ];
 
 impl Code {
@@ -289,7 +301,7 @@ mod tests {
             assert_eq!(format!("{:?}", row.code), row.name);
             assert_eq!(Code::from_name(row.name), Some(row.code));
         }
-        assert_eq!(Code::all().last(), Some(Code::TooManyTxns));
+        assert_eq!(Code::all().last(), Some(Code::RequestQuota));
     }
 
     #[test]
@@ -305,7 +317,9 @@ mod tests {
                 Code::PoolStopped,
                 Code::Timeout,
                 Code::Network,
-                Code::TooManyTxns
+                Code::TooManyTxns,
+                Code::RateQuota,
+                Code::RequestQuota
             ]
         );
     }

@@ -15,6 +15,7 @@ use crate::options::EngineOptions;
 use crate::pool::databases::{Databases, Leftovers};
 use crate::pool::roster::Pool;
 use crate::pool::{MemoryBudget, MemoryShare, Signals};
+use crate::quota::Gate;
 
 /// An open database of the double.
 #[derive(Debug)]
@@ -192,7 +193,12 @@ impl Databases for Sheets {
         remove_durable(&self.disk, &manifest(name)).map_err(of_disk)
     }
 
-    fn open(&self, identity: &Identity, signals: Signals) -> Result<Arc<Sheet>, Error> {
+    fn open(
+        &self,
+        identity: &Identity,
+        signals: Signals,
+        _: &Arc<Gate>,
+    ) -> Result<Arc<Sheet>, Error> {
         self.pass(&identity.name, Step::Open)?;
         if self.identify(&identity.name) != Some(identity.uid) {
             return Err(Error::new(Code::FileOpen, "the manifest is not its own"));
