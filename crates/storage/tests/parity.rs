@@ -273,6 +273,43 @@ fn what_the_disk_does_not_read_is_restored() {
     );
 }
 
+/// A disk that does not answer for a while has lost nothing: the damaged file is all there is, and is
+/// kept for the time when it answers again.
+#[test]
+fn what_the_disk_does_not_read_is_never_given_up_as_lost() {
+    for (parity, unread) in [
+        (Parity::NONE, "data.1"),
+        (Parity::DEFAULT, "data.1"),
+        (Parity::DEFAULT, "parity.1"),
+    ] {
+        let mut refused = 0;
+        for skip in 0..40 {
+            let site = Site::new(200, 900, parity);
+            // Something to be restored, for which the others of its stripe are read.
+            if !parity.is_none() {
+                site.zero_block(3);
+            }
+            site.disk.fail(Fault::always(
+                FaultOn::Call {
+                    kind: CallKind::Read,
+                    path_suffix: unread.to_owned(),
+                    skip,
+                },
+                FaultKind::Eio,
+            ));
+            match site.rewrite(&mut |_| None) {
+                Ok((healed, _)) => {
+                    let lost = keys_from(&healed, MendSource::Lost);
+                    assert!(lost.is_empty(), "{unread} {skip}");
+                }
+                Err(StorageError::Io { .. }) => refused += 1,
+                Err(other) => panic!("{unread} {skip}: {other}"),
+            }
+        }
+        assert!(refused > 0, "{unread}");
+    }
+}
+
 #[test]
 fn beyond_parity_exactly_the_damaged_documents_are_lost_and_they_stay_errors() {
     let site = large();

@@ -48,11 +48,26 @@ pub(super) struct Mending<'s, K> {
     /// `None`: parity only, and what it does not have ends the merge.
     pub(super) supply: Option<Supply<'s, K>>,
     pub(super) mended: Vec<MendedRecord<K>>,
+    /// Files of which the disk has read every byte.
+    readable: Vec<DataFileNumber>,
+}
+
+impl<'s, K> Mending<'s, K> {
+    pub(super) const fn new(supply: Option<Supply<'s, K>>) -> Self {
+        Self {
+            supply,
+            mended: Vec::new(),
+            readable: Vec::new(),
+        }
+    }
 }
 
 impl<K: IndexKey> Mending<'_, K> {
     /// Writes the record that the footer of `file`, whose parity is given, describes as `entry`, in which `damage` was
     /// found; or, where no source has it, a record that says that it is lost.
+    ///
+    /// What the disk does not read is not lost: it may read it tomorrow, from a file that is still
+    /// there then.
     pub(super) fn mend(
         &mut self,
         file: &DataFile,
@@ -69,10 +84,21 @@ impl<K: IndexKey> Mending<'_, K> {
             supplied = supply(file.number(), entry)
                 .filter(|payload| mark.is_of(file, &whole(&outline, payload)));
         }
+        let mut restored = parity.and_then(|parity| file.restored_by(parity, entry));
+        let is_given_up =
+            restored.is_none() && supplied.is_none() && entry.kind != RecordKind::Tombstone;
+        if is_given_up && self.supply.is_some() {
+            if !damage.is_corruption() {
+                return Err(damage);
+            }
+            self.check_readable(file)?;
+            let parity = file.overlay().ok();
+            restored = parity.and_then(|parity| file.restored_by(&parity, entry));
+        }
         let source = if let Some(payload) = &supplied {
             writer.push(&whole(&outline, payload))?;
             MendSource::Supplied
-        } else if let Some(payload) = parity.and_then(|parity| file.restored_by(parity, entry)) {
+        } else if let Some(payload) = restored {
             writer.push(&whole(&outline, &payload))?;
             MendSource::Parity
         } else if self.supply.is_some() && entry.kind != RecordKind::Tombstone {
@@ -86,6 +112,15 @@ impl<K: IndexKey> Mending<'_, K> {
             return Err(damage);
         };
         self.note(file, entry, source);
+        Ok(())
+    }
+
+    /// Asks the disk for every byte of a file and its parity, once in a merge.
+    fn check_readable(&mut self, file: &DataFile) -> Result<(), StorageError> {
+        if !self.readable.contains(&file.number()) {
+            file.check_readable()?;
+            self.readable.push(file.number());
+        }
         Ok(())
     }
 

@@ -78,11 +78,7 @@ impl Merge<'_> {
         &self,
         decide: &mut dyn FnMut(DataFileNumber, &FooterEntry<K>) -> MergeStep,
     ) -> Result<DataFileRecord, StorageError> {
-        let mending = Mending {
-            supply: None,
-            mended: Vec::new(),
-        };
-        Ok(self.merge(decide, mending, false)?.record)
+        Ok(self.merge(decide, Mending::new(None), false)?.record)
     }
 
     /// [`run`](Self::run) that does not end at a damaged record: of one file, it is how a damaged
@@ -112,11 +108,7 @@ impl Merge<'_> {
         supply: Supply<'_, K>,
         accept_unnamed: bool,
     ) -> Result<HealedMerge<K>, StorageError> {
-        let mending = Mending {
-            supply: Some(supply),
-            mended: Vec::new(),
-        };
-        self.merge(decide, mending, accept_unnamed)
+        self.merge(decide, Mending::new(Some(supply)), accept_unnamed)
     }
 
     fn merge<K: IndexKey>(
@@ -274,7 +266,7 @@ impl<K: IndexKey> Copy<'_, '_, K> {
                     self.writer.push(&record)?;
                 }
             }
-            // What the disk does not read is damage like any other.
+            // What the disk does not read is restored like what it reads wrong.
             Err(
                 damage @ (StorageError::Corrupt { .. }
                 | StorageError::Io {

@@ -1,13 +1,19 @@
 //! Records of a damaged data file out of its parity.
 
-use docdb_vfs::File;
+use std::io::ErrorKind;
+
+use docdb_vfs::{File, OpenMode};
 
 use super::footer::FooterEntry;
 use super::reader::{DataFile, RecordIdentity};
 use super::record::{Record, record_bytes};
 use super::record_reader::is_same;
+use crate::error::FileAction;
 use crate::parity::{Overlay, SidecarDamage};
 use crate::{IndexKey, StorageError};
+
+/// Bytes that one read asks for.
+const READ_BYTES: usize = 256 * 1024;
 
 /// A record that was read through parity.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +57,34 @@ impl DataFile {
             payload,
             restored_blocks: overlay.met().restored - before.restored,
         })
+    }
+
+    /// Reads the file and its parity to their last bytes, whatever those are.
+    ///
+    /// # Errors
+    /// [`StorageError::Io`] when the disk does not read a part of either.
+    pub(crate) fn check_readable(&self) -> Result<(), StorageError> {
+        let path = self.home.parity_path(self.identity.number);
+        let failed = |error| StorageError::io(FileAction::Read, &path, error);
+        let parity = match self.home.host.files.open(&path, OpenMode::Read) {
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            opened => Some(opened.map_err(failed)?),
+        };
+        let mut buffer = vec![0; READ_BYTES];
+        for file in std::iter::once(&self.raw).chain(&parity) {
+            let mut offset = 0;
+            loop {
+                match file.read_at(&mut buffer, offset) {
+                    Ok(0) => break,
+                    Ok(read) => offset += read as u64,
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Err(error) => {
+                        return Err(StorageError::io(FileAction::Read, &self.path, error));
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The payload of the record that the footer describes as `entry`, through the parity of the
