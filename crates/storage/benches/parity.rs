@@ -15,6 +15,7 @@ use docdb_storage::{
 };
 use docdb_types::{CollectionId, DatabaseName, DatabaseUid, TransactionId};
 use docdb_vfs::Host;
+use rustix::time::{ClockId, clock_gettime};
 
 const DOCUMENTS: u64 = 64 * 1024;
 const DOCUMENT_BYTES: usize = 1024;
@@ -28,10 +29,10 @@ fn home(directory: &Path) -> StorageHome {
     }
 }
 
-/// How long this thread has been running, as the scheduler counts it.
+/// How long this thread has been running.
 fn running() -> Duration {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 fn measure<T>(bencher: &mut Bencher<'_>, mut work: impl FnMut() -> T) {

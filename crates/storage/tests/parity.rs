@@ -9,13 +9,13 @@ mod fixture;
 use std::collections::BTreeSet;
 
 use docdb_storage::{
-    DataFile, DataFileWriter, FileSet, Manifest, MendSource, Parity, ParityHealth, RecordKind,
-    StorageError,
+    DataFile, DataFileWriter, FileSet, Index, Manifest, MendSource, Merge, MergeStep, Parity,
+    ParityHealth, RecordKind, StorageError,
 };
 use docdb_vfs::{CallKind, CrashProfile, Fault, FaultKind, FaultOn, Vfs};
 
 use damage::{
-    BLOCK, DAMAGES, Damage, Site, VERSION, keys_from, payload, read, read_indexed, write,
+    BLOCK, DAMAGES, Damage, Site, VERSION, keys_from, payload, read, read_by, read_indexed, write,
 };
 use fixture::number;
 
@@ -368,7 +368,7 @@ fn beyond_parity_exactly_the_damaged_documents_are_lost_and_they_stay_errors() {
         }
         if round == 0 {
             let metadata = manifest.next_metadata(&[live]);
-            let merge = docdb_storage::Merge {
+            let merge = Merge {
                 home: &site.home,
                 live: &files.view(),
                 inputs: &[live],
@@ -376,9 +376,7 @@ fn beyond_parity_exactly_the_damaged_documents_are_lost_and_they_stay_errors() {
                 parity: Parity::DEFAULT,
                 metadata: &metadata,
             };
-            let merged = merge
-                .run::<u64>(&mut |_, _| docdb_storage::MergeStep::Copy)
-                .unwrap();
+            let merged = merge.run::<u64>(&mut |_, _| MergeStep::Copy).unwrap();
             manifest = manifest.succeeded_by(merged, &metadata).unwrap();
             files.retire(&[live]);
         }
@@ -391,7 +389,7 @@ fn beyond_parity_exactly_the_damaged_documents_are_lost_and_they_stay_errors() {
     let (files, _) = FileSet::open(&site.home, &site.manifest).unwrap();
     let live = site.manifest.data_files[0].number;
     let metadata = site.manifest.next_metadata(&[live]);
-    let merge = docdb_storage::Merge {
+    let merge = Merge {
         home: &site.home,
         live: &files.view(),
         inputs: &[live],
@@ -401,7 +399,7 @@ fn beyond_parity_exactly_the_damaged_documents_are_lost_and_they_stay_errors() {
     };
     let healed = merge
         .run_healing::<u64>(
-            &mut |_, _| docdb_storage::MergeStep::Copy,
+            &mut |_, _| MergeStep::Copy,
             &mut |_, entry| match entry.key {
                 key if key == found => Some(payload(key, VERSION, LARGE_BYTES)),
                 // Another version is not what was lost.
@@ -440,6 +438,57 @@ fn beyond_parity_exactly_the_damaged_documents_are_lost_and_they_stay_errors() {
         read_indexed(&site.home, &last, resolved).unwrap().unwrap(),
         payload(resolved, VERSION * 2, 50)
     );
+}
+
+/// What an index in use says of a document that is lost meanwhile, and found again, is what it says
+/// after a restart.
+#[test]
+fn an_index_in_use_follows_a_document_into_its_loss_and_out_of_it() {
+    let site = large();
+    for block in [4, 4 + site.stripes(), 4 + 2 * site.stripes()] {
+        site.zero_block(block);
+    }
+    let lost = *site.beyond().first().unwrap();
+    let (files, _) = FileSet::open(&site.home, &site.manifest).unwrap();
+    let index = Index::<u64>::load(&site.manifest, &files.view()).unwrap();
+    let mut manifest = site.manifest.clone();
+    for is_found in [false, true] {
+        let inputs = [manifest.data_files[0].number];
+        let metadata = manifest.next_metadata(&inputs);
+        let merge = Merge {
+            home: &site.home,
+            live: &files.view(),
+            inputs: &inputs,
+            output: manifest.next_data_file,
+            parity: Parity::DEFAULT,
+            metadata: &metadata,
+        };
+        let healed = merge.run_healing::<u64>(
+            &mut |file, entry| MergeStep::of(index.needs(file, entry)),
+            &mut |_, entry| is_found.then(|| payload(entry.key, VERSION, LARGE_BYTES)),
+            false,
+        );
+        let record = healed.unwrap().record;
+        manifest = manifest.succeeded_by(record, &metadata).unwrap();
+        manifest.store(&site.home).unwrap();
+        index.adopt(&files.add(&record).unwrap()).unwrap();
+        files.retire(&inputs);
+        let after_restart = read_indexed(&site.home, &manifest, lost).unwrap();
+        for read in [read_by(&index, &files, lost).unwrap(), after_restart] {
+            match read {
+                Ok(found) => assert!(is_found && found == payload(lost, VERSION, LARGE_BYTES)),
+                Err(error) => {
+                    assert!(
+                        !is_found && matches!(error, StorageError::Lost { .. }),
+                        "{error}"
+                    );
+                }
+            }
+        }
+        let used = index.view().file_use(record.number);
+        let reloaded = Index::<u64>::load(&manifest, &files.view()).unwrap();
+        assert_eq!(used, reloaded.view().file_use(record.number));
+    }
 }
 
 #[test]

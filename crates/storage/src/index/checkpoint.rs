@@ -44,7 +44,13 @@ impl<K: IndexKey> Index<K> {
                     file: number,
                     offset: copy.offset,
                 };
-                if state.swing(copy.collection, &copy.key, copy.transaction, to) {
+                if state.swing(
+                    copy.collection,
+                    &copy.key,
+                    copy.transaction,
+                    to,
+                    copy.payload_bytes,
+                ) {
                     swung.moved += 1;
                 } else {
                     swung.superseded += 1;

@@ -102,8 +102,11 @@ impl Entry {
         self.flags |= IN_DATA_FILES;
     }
 
-    pub(super) const fn move_to(&mut self, location: Location) {
+    /// The same version in another place. Its length is another one where a document is lost, or
+    /// found again.
+    pub(super) const fn move_to(&mut self, location: Location, length: u32) {
         self.location = PackedLocation::pack(location);
+        self.length = length;
     }
 }
 

@@ -102,6 +102,7 @@ impl<K: IndexKey> State<K> {
         key: &K,
         version: TransactionId,
         to: Location,
+        length: u32,
     ) -> bool {
         let existing = self
             .collections
@@ -116,7 +117,7 @@ impl<K: IndexKey> State<K> {
             // on, also when the newest version has become another one meanwhile.
             entry.note_in_data_files();
             if entry.is_document_of(version) {
-                entry.move_to(to);
+                entry.move_to(to, length);
                 after = Some(*entry);
             }
         });
@@ -127,7 +128,7 @@ impl<K: IndexKey> State<K> {
         }
         self.history.update(id, key, |entry| {
             if entry.is_document_of(version) {
-                entry.move_to(to);
+                entry.move_to(to, length);
             }
         });
         false

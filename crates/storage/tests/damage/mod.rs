@@ -296,6 +296,15 @@ pub(crate) fn read_indexed(
 ) -> Option<Result<Vec<u8>, StorageError>> {
     let (files, _) = FileSet::open(home, manifest).unwrap();
     let index = Index::<u64>::load(manifest, &files.view()).unwrap();
+    read_by(&index, &files, key)
+}
+
+/// Reads a document where the index says that it is.
+pub(crate) fn read_by(
+    index: &Index<u64>,
+    files: &FileSet,
+    key: u64,
+) -> Option<Result<Vec<u8>, StorageError>> {
     let entry = index.get(CollectionId::DEFAULT, &key)?;
     let docdb_storage::Location::Data { file, offset } = entry.location() else {
         panic!("only data files here")
@@ -306,12 +315,8 @@ pub(crate) fn read_indexed(
         key: &encoded,
         transaction: entry.version(),
     };
-    Some(
-        files
-            .get(file)
-            .unwrap()
-            .read(offset, entry.length(), &identity),
-    )
+    let file = files.get(file).unwrap();
+    Some(file.read(offset, entry.length(), &identity))
 }
 
 pub(crate) fn keys_from(healed: &HealedMerge<u64>, source: MendSource) -> BTreeSet<u64> {
