@@ -2,7 +2,7 @@
 //!
 //! **What it is.** What a database keeps beside its log. *Data files* hold documents in key order;
 //! they are written whole by a checkpoint or a compaction ([`DataFileWriter`], [`Merge`]) and never
-//! changed. The *manifest* ([`Manifest`]) says which of them are live and how far they cover the
+//! changed; each has its parity beside it ([`Parity`]). The *manifest* ([`Manifest`]) says which of them are live and how far they cover the
 //! log. The *index* ([`Index`]), in memory, says where the newest version of each document is, in
 //! the log or in a data file, and keeps older versions as long as a [`Snapshot`] sees them.
 //!
@@ -64,6 +64,9 @@
 //!   the place, and every record under two: its own, and the witness in the footer.
 //! - **A read is answered by the record that was asked for or by an error** that names file and
 //!   offset: checksum, collection, key, version and length are compared.
+//! - **A damaged data file is what it was, as far as its parity goes**: what parity restores counts
+//!   only with a checksum that the damaged bytes did not provide. Nothing is healed in place; what is
+//!   lost stays listed under its key and version, and is an error when it is read.
 //! - **The newest data file says what the manifest says**, so that a lost manifest is rebuilt from
 //!   it, and an older set of files never silently stands in for a newer one.
 //! - **A reader sees whole transactions only**: all effects of a batch are applied under one lock.

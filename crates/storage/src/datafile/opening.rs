@@ -101,6 +101,10 @@ impl DataFile {
             return Ok(Arc::clone(overlay));
         }
         let sidecar = Sidecar::open(&self.home, self.identity.number, Some(self.identity.salt))?;
+        if sidecar.geometry().file_bytes != self.file_bytes {
+            let error = self.corrupt(0, "parity: of a file of another length");
+            return Err(SidecarDamage::Unusable(error));
+        }
         Ok(Arc::new(Overlay::new(Arc::clone(&self.raw), sidecar)))
     }
 
@@ -135,5 +139,9 @@ pub(super) fn overlay(
     let identity = read_header(&**file, path).ok().or_else(trailer);
     let salt = identity.map(|identity| identity.salt);
     let sidecar = Sidecar::open(home, number, salt).ok()?;
-    Some(Arc::new(Overlay::new(Arc::clone(file), sidecar)))
+    // One of the two may have been cut off. Where neither is as long as the parity says, its header
+    // is believed as little as the rest.
+    let stands = file_length(&**file, path).ok();
+    let is_plausible = stands == Some(sidecar.geometry().file_bytes) || sidecar.has_its_length();
+    is_plausible.then(|| Arc::new(Overlay::new(Arc::clone(file), sidecar)))
 }

@@ -11,7 +11,7 @@ use crate::bytes::ByteReader;
 
 use super::identity::HEADER_BYTES;
 
-/// What a section holds. The number 4 is reserved for parity.
+/// What a section holds. The number 4 is reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub(super) enum SectionKind {

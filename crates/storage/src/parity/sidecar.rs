@@ -86,6 +86,11 @@ impl Sidecar {
         &self.header.geometry
     }
 
+    /// Whether the file is as long as its header makes it: of a header that was made up, it is not.
+    pub(crate) fn has_its_length(&self) -> bool {
+        self.file.length().ok() == Some(self.geometry().sidecar_bytes())
+    }
+
     /// Whether `bytes` are the block; `None` when neither copy of its checksum verifies.
     pub(crate) fn verifies(&self, block: u64, bytes: &[u8]) -> Option<bool> {
         let sum = self.sum(block)?;
@@ -150,8 +155,7 @@ impl Sidecar {
                 .filter(|page| self.page_at(table, *page).is_none())
                 .count() as u64
         });
-        let is_cut = self.file.length().ok() != Some(geometry.sidecar_bytes());
-        headers + pages.sum::<u64>() + u64::from(is_cut)
+        headers + pages.sum::<u64>() + u64::from(!self.has_its_length())
     }
 }
 
