@@ -9,7 +9,7 @@ use super::reader::DataFile;
 use super::record::record_bytes;
 use super::record_reader::RecordReader;
 use super::verify::DamagedRecord;
-use crate::parity::{BLOCK_BYTES, Overlay, SidecarDamage};
+use crate::parity::{BLOCK_BYTES, HEADER_BYTES, Overlay, SidecarDamage};
 use crate::{IndexKey, StorageError};
 
 /// Blocks that are verified between two questions whether to go on: 256 KiB.
@@ -212,21 +212,29 @@ fn scrub_parity<K>(
 ) -> Option<u64> {
     let sidecar = overlay.sidecar();
     let geometry = sidecar.geometry();
+    let blocks = geometry.parity_blocks();
     let mut parts = 0;
     let mut place = from / BLOCK_BYTES as u64;
     let mut cut_off = None;
-    while place < geometry.parity_blocks() {
+    while place < blocks + sidecar.pages() {
         if place.is_multiple_of(SLICE_BLOCKS) && !go_on(scrub.bytes) {
             cut_off = Some(place * BLOCK_BYTES as u64);
             break;
         }
-        parts += u64::from(!sidecar.is_whole(geometry.data_blocks() + place));
-        scrub.bytes += BLOCK_BYTES as u64;
+        let (is_whole, bytes) = match place.checked_sub(blocks) {
+            None => {
+                let block = geometry.data_blocks() + place;
+                (sidecar.is_whole(block), BLOCK_BYTES as u64)
+            }
+            Some(page) => sidecar.check_page(page),
+        };
+        parts += u64::from(!is_whole);
+        scrub.bytes += bytes;
         place += 1;
     }
     if cut_off.is_none() {
-        parts += sidecar.damaged_parts();
-        scrub.bytes += geometry.sidecar_bytes() - geometry.parity_blocks() * BLOCK_BYTES as u64;
+        parts += sidecar.damaged_ends();
+        scrub.bytes += 2 * HEADER_BYTES as u64;
     }
     if parts > 0 {
         scrub.parity = ParityHealth::Damaged { parts };

@@ -23,6 +23,7 @@ mod sums;
 pub(crate) use encode::{ParityJob, encode};
 pub(crate) use geometry::BLOCK_BYTES;
 pub use geometry::Parity;
+pub(crate) use header::HEADER_BYTES;
 pub(crate) use overlay::Overlay;
 pub(crate) use sidecar::{Sidecar, SidecarDamage};
 pub(crate) use sums::SumBuilder;

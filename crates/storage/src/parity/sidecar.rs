@@ -141,21 +141,31 @@ impl Sidecar {
             .is_some_and(|bytes| self.verifies(block, &bytes) == Some(true))
     }
 
-    /// How many of the parts that are not parity blocks are damaged: headers, pages of checksums,
-    /// the length of the file.
-    pub(crate) fn damaged_parts(&self) -> u64 {
-        let geometry = *self.geometry();
-        let last = geometry.sidecar_bytes() - HEADER_BYTES as u64;
+    /// Pages of checksums, of both copies.
+    pub(crate) const fn pages(&self) -> u64 {
+        2 * self.geometry().pages()
+    }
+
+    /// Whether a page verifies, and how long it is; those of the second copy follow the first.
+    pub(crate) fn check_page(&self, page: u64) -> (bool, u64) {
+        let geometry = self.geometry();
+        let [first, second] = geometry.tables();
+        let (table, page) = match page.checked_sub(geometry.pages()) {
+            Some(page) => (second, page),
+            None => (first, page),
+        };
+        let bytes = (geometry.page_blocks(page) + 1) * SUM_BYTES;
+        (self.page_at(table, page).is_some(), bytes)
+    }
+
+    /// How many of both headers and the length of the file are damaged.
+    pub(crate) fn damaged_ends(&self) -> u64 {
+        let last = self.geometry().sidecar_bytes() - HEADER_BYTES as u64;
         let headers = [0, last]
             .into_iter()
             .filter(|at| read_header(&*self.file, *at) != Some(self.header))
             .count() as u64;
-        let pages = geometry.tables().into_iter().map(|table| {
-            (0..geometry.pages())
-                .filter(|page| self.page_at(table, *page).is_none())
-                .count() as u64
-        });
-        headers + pages.sum::<u64>() + u64::from(!self.has_its_length())
+        headers + u64::from(!self.has_its_length())
     }
 }
 
