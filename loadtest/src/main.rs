@@ -1,5 +1,8 @@
 //! `docdb-loadtest`: puts load on a docdb server and measures what comes back.
 
+#[cfg(test)]
+mod packaged;
+
 use std::cell::RefCell;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -7,8 +10,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
+use bytes::Bytes;
 use clap::Parser;
-use docdb_client::Endpoint;
+use docdb_client::{Endpoint, TlsEndpoint};
 use docdb_loadtest::config::{Arguments, ConfigFile, Plan, Target};
 use docdb_loadtest::report::{Comparison, Progress, Table, headline};
 use docdb_loadtest::{
@@ -154,7 +158,7 @@ fn load(arguments: &Arguments) -> ExitCode {
 
 /// The plan of flags and files, whose files of results can be written.
 fn plan(arguments: &Arguments) -> anyhow::Result<Plan> {
-    let plan = match &arguments.replay {
+    let mut plan = match &arguments.replay {
         Some(path) => {
             let replay =
                 Replay::read(path, arguments.replay_speed.unwrap_or(1.0)).context("--replay")?;
@@ -166,7 +170,34 @@ fn plan(arguments: &Arguments) -> anyhow::Result<Plan> {
         }
     };
     report::check_writable(&plan).context("--output-dir, --output")?;
+    if let Some(address) = &arguments.host {
+        plan.remote = Some(remote(address, arguments)?);
+        plan.token = token(arguments)?;
+    }
     Ok(plan)
+}
+
+/// A server on TCP, behind TLS where authorities are given.
+fn remote(address: &str, arguments: &Arguments) -> anyhow::Result<Endpoint> {
+    let Some(path) = &arguments.ca else {
+        return Ok(Endpoint::Tcp(address.to_owned()));
+    };
+    let authorities = std::fs::read(path).with_context(|| format!("--ca {}", path.display()))?;
+    Ok(Endpoint::Tls(TlsEndpoint {
+        address: address.to_owned(),
+        server_name: arguments.server_name.clone(),
+        authorities: authorities.into(),
+    }))
+}
+
+fn token(arguments: &Arguments) -> anyhow::Result<Bytes> {
+    let text = match &arguments.token_file {
+        Some(path) => std::fs::read_to_string(path)
+            .with_context(|| format!("--token-file {}", path.display()))?,
+        None => std::env::var("DOCDB_TOKEN").unwrap_or_default(),
+    };
+    let first = text.lines().next().unwrap_or_default().trim();
+    Ok(Bytes::copy_from_slice(first.as_bytes()))
 }
 
 /// Loads targets in turns. Answers whether every answer was right, and docdb was not skipped.
@@ -202,6 +233,10 @@ async fn compare_targets(plan: &Plan) -> anyhow::Result<bool> {
 /// Runs a plan. Answers whether it succeeded, and all that was asserted holds.
 #[tokio::main]
 async fn measure(mut plan: Plan) -> anyhow::Result<bool> {
+    if let Some(remote) = &plan.remote {
+        say(format_args!("server at {remote}"))?;
+        return run_and_report(&plan, None).await;
+    }
     let listens = listens(&plan.socket)
         .await
         .with_context(|| format!("cannot connect to {}", plan.socket.display()))?;
@@ -240,7 +275,7 @@ async fn run_and_report(plan: &Plan, own: Option<&mut OwnServer>) -> anyhow::Res
         Some(ceiling(plan).await?)
     };
     let mut progress = Progress::new(plan);
-    let endpoint = Endpoint::Unix(plan.socket.clone());
+    let endpoint = plan.endpoint();
     let measured = run(plan, &endpoint, &halt, own, |glance| progress.show(glance)).await;
     signals.abort();
     progress.clear();

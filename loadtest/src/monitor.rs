@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bytes::Bytes;
 use docdb_client::{
     Client, ClientOptions, CreateMode, Database, DatabaseStatistics, Endpoint, MaintenanceRun,
     RetryPolicy, ServerHello, ServerStatistics,
@@ -69,7 +70,7 @@ impl Monitor {
     /// Connects and opens the databases, which creates those that are missing.
     pub(crate) async fn connect(address: &Address, plan: &Plan) -> Result<Self, Error> {
         let client = match address {
-            Address::Docdb(endpoint) => Some(connect(endpoint).await?),
+            Address::Docdb(endpoint, token) => Some(connect(endpoint, token).await?),
             Address::Postgres(_) | Address::Redis(_) => None,
         };
         let mut gauges = Vec::with_capacity(plan.databases.len());
@@ -125,10 +126,10 @@ impl Monitor {
         if self.client.is_some() {
             return;
         }
-        let Address::Docdb(endpoint) = &self.address else {
+        let Address::Docdb(endpoint, token) = &self.address else {
             return;
         };
-        let Ok(client) = connect(endpoint).await else {
+        let Ok(client) = connect(endpoint, token).await else {
             return;
         };
         for gauge in &mut self.gauges {
@@ -146,9 +147,10 @@ impl Monitor {
     }
 }
 
-async fn connect(endpoint: &Endpoint) -> Result<Client, Error> {
+async fn connect(endpoint: &Endpoint, token: &Bytes) -> Result<Client, Error> {
     let options = ClientOptions {
         name: env!("CARGO_PKG_NAME").to_owned(),
+        token: token.clone(),
         request_timeout: PATIENCE,
         retry: RetryPolicy::NONE,
         ..ClientOptions::default()

@@ -75,7 +75,8 @@ pub async fn run(
     own: Option<&mut OwnServer>,
     glance: impl FnMut(Glance),
 ) -> Result<Measured, RunError> {
-    run_at(plan, &Address::Docdb(endpoint.clone()), halt, own, glance).await
+    let address = Address::Docdb(endpoint.clone(), plan.token.clone());
+    run_at(plan, &address, halt, own, glance).await
 }
 
 /// Runs a plan against a server of any kind.

@@ -85,6 +85,18 @@ pub struct Arguments {
     /// Unix socket of the server [default: /tmp/docdb.sock]
     #[arg(long, value_name = "PATH")]
     pub socket: Option<PathBuf>,
+    /// Host and port of a server on TCP, instead of a Unix socket
+    #[arg(long, value_name = "ADDR", conflicts_with_all = ["socket", "kill_every"])]
+    pub host: Option<String>,
+    /// File whose first line is the token that it takes [default: the environment's DOCDB_TOKEN]
+    #[arg(long, value_name = "FILE", requires = "host")]
+    pub token_file: Option<PathBuf>,
+    /// Speaks TLS: file of the certificates, in PEM, of the authorities that are trusted
+    #[arg(long, value_name = "FILE", requires = "host")]
+    pub ca: Option<PathBuf>,
+    /// Name that the server's certificate is for, where it is not the host
+    #[arg(long, value_name = "NAME", requires = "ca")]
+    pub server_name: Option<String>,
     /// Where log files are measured if the server does not tell their size [default: ./data/wal]
     #[arg(long, value_name = "DIR")]
     pub wal_dir: Option<PathBuf>,

@@ -1,3 +1,4 @@
+use bytes::Bytes;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -120,6 +121,8 @@ impl Plan {
                 DEFAULT_INTERVAL,
             ),
             socket: path(&[&arguments.socket, &test.socket], "/tmp/docdb.sock"),
+            remote: None,
+            token: Bytes::new(),
             database_name: arguments
                 .db_name
                 .clone()

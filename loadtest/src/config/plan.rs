@@ -1,3 +1,5 @@
+use bytes::Bytes;
+use docdb_client::Endpoint;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,8 +49,12 @@ pub struct Plan {
     pub keys: KeyDistribution,
     /// Time between two samples.
     pub metrics_interval: Duration,
-    /// Unix socket of the server.
+    /// Unix socket of the server, where it is not remote.
     pub socket: PathBuf,
+    /// Where a server on TCP is.
+    pub remote: Option<Endpoint>,
+    /// The token that it takes; empty where there is none.
+    pub token: Bytes,
     /// The name for a run on one database.
     pub database_name: String,
     /// Where log files are, where a database has no own directory.
@@ -184,6 +190,13 @@ impl Plan {
         }
         plan.cut();
         plan
+    }
+
+    /// Where the server is.
+    #[must_use]
+    pub fn endpoint(&self) -> Endpoint {
+        let local = || Endpoint::Unix(self.socket.clone());
+        self.remote.clone().unwrap_or_else(local)
     }
 
     /// Directs the run at another server.

@@ -23,8 +23,9 @@ impl Link {
     /// Connects and opens the database, which creates it when it is missing.
     pub(crate) async fn connect(address: &Address, database: &DatabaseName) -> Result<Self, Error> {
         Ok(match address {
-            Address::Docdb(endpoint) => {
-                Self::Docdb(Box::new(DocdbLink::connect(endpoint, database).await?))
+            Address::Docdb(endpoint, token) => {
+                let link = DocdbLink::connect(endpoint, token, database).await?;
+                Self::Docdb(Box::new(link))
             }
             Address::Postgres(url) => {
                 Self::Postgres(Box::new(PostgresLink::connect(url, database).await?))

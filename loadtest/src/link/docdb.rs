@@ -1,3 +1,4 @@
+use bytes::Bytes;
 use docdb_client::{
     ClientOptions, Command, Connection, CreateMode, CursorId, Endpoint, Execute, Reply, RequestId,
     Response, ScanRequest, TransactionHandle,
@@ -25,10 +26,12 @@ impl DocdbLink {
     /// Connects and opens the database, which creates it when it is missing.
     pub(super) async fn connect(
         endpoint: &Endpoint,
+        token: &Bytes,
         database: &DatabaseName,
     ) -> Result<Self, Error> {
         let options = ClientOptions {
             name: env!("CARGO_PKG_NAME").to_owned(),
+            token: token.clone(),
             ..ClientOptions::default()
         };
         let mut connection = Connection::connect(endpoint, &options).await?;

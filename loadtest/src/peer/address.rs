@@ -1,12 +1,13 @@
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use docdb_client::Endpoint;
 
 /// Where a server listens, and what it speaks.
 #[derive(Debug, Clone)]
 pub enum Address {
-    /// A docdb server.
-    Docdb(Endpoint),
+    /// A docdb server, and the token that it takes; empty where it takes none.
+    Docdb(Endpoint, Bytes),
     /// A PostgreSQL server.
     Postgres(PeerUrl),
     /// A Redis server.
@@ -50,14 +51,14 @@ impl Address {
     /// Whether every write is answered with a version, so that answers can be held against
     /// earlier ones.
     pub(crate) const fn has_versions(&self) -> bool {
-        matches!(self, Self::Docdb(_))
+        matches!(self, Self::Docdb(..))
     }
 
     /// The Unix socket, where it is one.
     pub(crate) fn socket(&self) -> Option<&Path> {
         match self {
-            Self::Docdb(Endpoint::Unix(path)) => Some(path),
-            Self::Docdb(_) => None,
+            Self::Docdb(Endpoint::Unix(path), _) => Some(path),
+            Self::Docdb(..) => None,
             Self::Postgres(url) | Self::Redis(url) => match &url.place {
                 Place::Unix(path) => Some(path),
                 Place::Tcp(_) => None,

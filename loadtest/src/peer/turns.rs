@@ -1,6 +1,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use docdb_client::Endpoint;
 use serde::{Deserialize, Serialize};
 
@@ -152,7 +153,7 @@ async fn play(
         Way::OwnDocdb => {
             let own = OwnServer::start(program).await?;
             plan.move_to(own.socket(), &own.wal_dir());
-            let address = Address::Docdb(Endpoint::Unix(own.socket()));
+            let address = Address::Docdb(Endpoint::Unix(own.socket()), Bytes::new());
             (address, Some(Own::Docdb(own)))
         }
         Way::OwnPeer(programs) => {
@@ -174,10 +175,9 @@ async fn play(
 /// How a target is reached, or why it is not.
 async fn way_to(target: Target, plan: &Plan) -> Result<Result<Way, String>, PeersError> {
     Ok(match target {
-        Target::Docdb if listens(&plan.socket).await? => {
-            let endpoint = Endpoint::Unix(plan.socket.clone());
-            Ok(Way::There(Address::Docdb(endpoint)))
-        }
+        Target::Docdb if plan.remote.is_some() || listens(&plan.socket).await? => Ok(Way::There(
+            Address::Docdb(plan.endpoint(), plan.token.clone()),
+        )),
         Target::Docdb => Ok(Way::OwnDocdb),
         Target::Postgres => match &plan.postgres_url {
             Some(url) => Ok(Way::There(Address::Postgres(url.clone()))),
