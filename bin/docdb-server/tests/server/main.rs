@@ -11,6 +11,7 @@
 mod backup;
 mod configuration;
 mod descriptors;
+mod mistakes;
 mod offline;
 mod process;
 mod secrets;
