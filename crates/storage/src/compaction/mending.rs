@@ -63,8 +63,8 @@ impl<'s, K> Mending<'s, K> {
 }
 
 impl<K: IndexKey> Mending<'_, K> {
-    /// Writes the record that the footer of `file`, whose parity is given, describes as `entry`, in which `damage` was
-    /// found; or, where no source has it, a record that says that it is lost.
+    /// Writes the record that the footer of `file` describes as `entry`, in which `damage` was found;
+    /// or, where no source has it, a record that says that it is lost. `parity` is that of the file.
     ///
     /// What the disk does not read is not lost: it may read it tomorrow, from a file that is still
     /// there then.
@@ -84,7 +84,10 @@ impl<K: IndexKey> Mending<'_, K> {
             supplied = supply(file.number(), entry)
                 .filter(|payload| mark.is_of(file, &whole(&outline, payload)));
         }
-        let mut restored = parity.and_then(|parity| file.restored_by(parity, entry));
+        let mut restored = match (&supplied, parity) {
+            (None, Some(parity)) => file.restored_by(parity, entry),
+            _ => None,
+        };
         let is_given_up =
             restored.is_none() && supplied.is_none() && entry.kind != RecordKind::Tombstone;
         if is_given_up && self.supply.is_some() {
