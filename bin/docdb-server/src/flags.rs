@@ -89,7 +89,8 @@ pub(crate) enum Work {
         #[arg(long)]
         json: bool,
     },
-    /// Accepts that a database has lost transactions, so that it can be written again.
+    /// Heals a database that no server has open; with `--accept-loss`, accepts that its log has lost
+    /// transactions, so that it can be written again.
     Repair {
         /// The data directory.
         #[arg(value_name = "DIR")]
@@ -102,7 +103,7 @@ pub(crate) enum Work {
         db: DatabaseName,
         /// The lost transactions, exactly as `verify` names them.
         #[arg(long, value_name = "FROM..TO")]
-        accept_loss: LostTransactions,
+        accept_loss: Option<LostTransactions>,
     },
     /// Backs up databases of a directory, whether or not a server runs on it. What an earlier backup
     /// in the same directory of backups holds is not copied again.

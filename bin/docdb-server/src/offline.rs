@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use docdb_service::{
-    DirectoryReport, EngineOptions, Finding, Host, LostTransactions, VerifiedDatabase, repair,
-    verify,
+    DirectoryReport, EngineOptions, Finding, Host, LostTransactions, VerifiedDatabase, heal,
+    repair, verify,
 };
 use docdb_types::DatabaseName;
 use serde_json::{Value, json};
@@ -30,7 +30,13 @@ pub(crate) fn perform(work: &Work) -> ExitCode {
             wal_dir,
             db,
             accept_loss,
-        } => repaired(&options(directory, wal_dir.as_ref()), db, *accept_loss),
+        } => {
+            let options = options(directory, wal_dir.as_ref());
+            match accept_loss {
+                Some(lost) => repaired(&options, db, *lost),
+                None => healed(&options, db),
+            }
+        }
         Work::Token(command) => crate::token::run(command).map(|text| (text, false)),
     };
     match done {
@@ -75,6 +81,29 @@ fn repaired(
         repaired.originals.display()
     );
     Ok((text, false))
+}
+
+/// Says whether something is lost.
+fn healed(options: &EngineOptions, name: &DatabaseName) -> anyhow::Result<(String, bool)> {
+    let healed = heal(&Host::real(), options, name)?;
+    let mut text = format!(
+        "{name}: {} documents, {} healed, {} lost, {} of which that cannot be told; {} data files \
+         were rewritten\n",
+        healed.documents, healed.healed, healed.corrupt, healed.unknown, healed.rewritten_files
+    );
+    for lost in &healed.damaged {
+        // Writing into a string does not fail.
+        let _ = writeln!(
+            text,
+            "  {}: document {} of collection {}, version {}: {}",
+            lost.health.as_str(),
+            lost.id,
+            lost.collection,
+            lost.version,
+            lost.cause
+        );
+    }
+    Ok((text, healed.corrupt + healed.unknown > 0))
 }
 
 fn report_text(report: &DirectoryReport, options: &EngineOptions) -> String {

@@ -36,6 +36,10 @@ pub(crate) enum Verb {
     Checkpoint,
     Compact,
     Quota,
+    Heal,
+    HealAll,
+    HealStats,
+    Validate,
     Import,
     Export,
 }
@@ -119,6 +123,10 @@ pub(crate) const COMMANDS: &[Command] = &[
     row(Verb::Checkpoint, ".checkpoint", "", Argument::Nothing, "writes a checkpoint now"),
     row(Verb::Compact, ".compact", "", Argument::Nothing, "rewrites data files without what is dead in them"),
     row(Verb::Quota, ".quota", "[disk_bytes=SIZE] [documents=N] [operations_per_second=N] [requests_in_flight=N]", Argument::Nothing, "sets what the database may use, 0 for no bound, and prints it"),
+    row(Verb::Heal, ".heal", "ID [--older]", Argument::Id, "restores a damaged document; with --older, from an older version where no copy of this one is left"),
+    row(Verb::HealAll, ".heal-all", "", Argument::Nothing, "restores everything that is damaged in the database"),
+    row(Verb::HealStats, ".heal-stats", "", Argument::Nothing, "prints what was found damaged and restored"),
+    row(Verb::Validate, ".validate", "[ID|--all]", Argument::Id, "looks at a document, at those of the collection, or at all; changes nothing"),
     row(Verb::Import, ".import", "FILE [--array /POINTER | --lines | --exported] [--id MEMBER] [--upsert]", Argument::File, "stores the documents of a file; - is standard input"),
     row(Verb::Export, ".export", "FILE", Argument::File, "writes the collection to a file, one document a line; - is standard output"),
 ];

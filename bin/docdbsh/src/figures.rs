@@ -182,7 +182,7 @@ fn distribution(distribution: Distribution) -> Value {
         .into()
 }
 
-fn run(run: MaintenanceRun) -> Value {
+pub(crate) fn run(run: MaintenanceRun) -> Value {
     Record::new()
         .with("finished_at_ms", run.finished_at_ms)
         .with("duration_us", run.duration_us)

@@ -42,8 +42,21 @@ pub(crate) enum Request<'a> {
     Checkpoint,
     Compact,
     Quota(QuotaChange),
+    /// The document, and whether an older version may stand in.
+    Heal(DocumentId, bool),
+    HealAll,
+    HealStats,
+    Validate(Looked),
     Import(ImportRequest),
     Export(String),
+}
+
+/// What `.validate` looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Looked {
+    Document(DocumentId),
+    Collection,
+    Database,
 }
 
 /// What `.import` is to do.
@@ -126,6 +139,10 @@ impl<'a> Arguments<'a> {
             Verb::Checkpoint => self.nothing(Request::Checkpoint),
             Verb::Compact => self.nothing(Request::Compact),
             Verb::Quota => self.quota(),
+            Verb::Heal => self.heal(),
+            Verb::HealAll => self.nothing(Request::HealAll),
+            Verb::HealStats => self.nothing(Request::HealStats),
+            Verb::Validate => self.validate(),
             Verb::Import => self.import(),
             Verb::Export => self.export(),
         }
@@ -181,6 +198,29 @@ impl<'a> Arguments<'a> {
             ([], _) => Err(self.usage()),
             (word, []) => self.id(word),
             _ => Err(self.usage()),
+        }
+    }
+
+    fn heal(&self) -> Result<Request<'a>, Failure> {
+        let (word, rest) = split_word(self.rest);
+        if word.is_empty() {
+            return Err(self.usage());
+        }
+        let id = self.id(word)?;
+        match rest.trim_ascii_end() {
+            [] => Ok(Request::Heal(id, false)),
+            b"--older" => Ok(Request::Heal(id, true)),
+            _ => Err(self.usage()),
+        }
+    }
+
+    fn validate(&self) -> Result<Request<'a>, Failure> {
+        match self.rest.trim_ascii_end() {
+            [] => Ok(Request::Validate(Looked::Collection)),
+            b"--all" => Ok(Request::Validate(Looked::Database)),
+            _ => self
+                .only_id()
+                .map(|id| Request::Validate(Looked::Document(id))),
         }
     }
 

@@ -2,8 +2,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use docdb_ipc::{
-    CheckpointReport, CollectionInfo, Command, CompactionReport, CreateMode, Execute,
-    OpenedDatabase, Reply, Statistics, StoredDocument,
+    CheckpointReport, CollectionInfo, Command, CompactionReport, CreateMode, Execute, HealOutcome,
+    HealReport, HealingStatistics, OpenedDatabase, Reply, Statistics, StoredDocument,
+    ValidationReport,
 };
 use docdb_types::{
     Action, Code, CollectionId, CollectionName, DatabaseId, DatabaseName, Document, DocumentId,
@@ -386,6 +387,77 @@ impl Database {
             .await?
         {
             Reply::Compact(report) => Ok(report),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Restores a damaged document from another copy of its version; where none is left and
+    /// `accept_older_version` is set, from the newest older one, as a new version.
+    ///
+    /// # Errors
+    /// `DocNotFound`; `CorruptRecord` where it cannot be restored; those of [`Client::request`].
+    pub async fn heal(
+        &self,
+        collection: &CollectionName,
+        id: DocumentId,
+        accept_older_version: bool,
+    ) -> Result<HealOutcome, Error> {
+        let command = |database| Command::Heal {
+            database,
+            collection: collection.clone(),
+            id,
+            accept_older_version,
+        };
+        match self.request(command).await? {
+            Reply::Healed(outcome) => Ok(outcome),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Restores everything that is damaged, and waits for it.
+    ///
+    /// # Errors
+    /// Those of [`Client::request`]. That something is lost is none: the report says so.
+    pub async fn heal_all(&self) -> Result<HealReport, Error> {
+        match self
+            .request(|database| Command::HealAll { database })
+            .await?
+        {
+            Reply::HealedAll(report) => Ok(*report),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Looks at one document, those of a collection, or all, and changes nothing.
+    ///
+    /// # Errors
+    /// Those of [`Client::request`].
+    pub async fn validate(
+        &self,
+        collection: Option<&CollectionName>,
+        id: Option<DocumentId>,
+    ) -> Result<ValidationReport, Error> {
+        let command = |database| Command::Validate {
+            database,
+            collection: collection.cloned(),
+            id,
+        };
+        match self.request(command).await? {
+            Reply::Validated(report) => Ok(*report),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// What was healed.
+    ///
+    /// # Errors
+    /// Those of [`Client::request`].
+    pub async fn healing(&self) -> Result<HealingStatistics, Error> {
+        match self
+            .request(|database| Command::HealStatistics { database })
+            .await?
+        {
+            Reply::HealStatistics(figures) => Ok(*figures),
             _ => Err(unexpected()),
         }
     }

@@ -53,9 +53,11 @@ pub use database::Database;
 pub use docdb_ipc::Scan as ScanRequest;
 pub use docdb_ipc::{
     CheckpointReport, CollectionInfo, Command, CompactionReport, CreateMode, CriticalError,
-    CursorId, DatabaseInfo, DatabaseStatistics, DatabaseStatus, Distribution, ErrorCounts, Execute,
-    FrameLimit, MaintenanceRun, OpenedDatabase, Page, Reply, RequestId, Response, ServerHello,
-    ServerStatistics, Statistics, StoredDocument, TransactionHandle,
+    CursorId, DamagedDocument, DatabaseInfo, DatabaseStatistics, DatabaseStatus, Distribution,
+    DocumentHealth, ErrorCounts, Execute, FrameLimit, HealOutcome, HealReport, HealSource,
+    HealTrigger, HealWitness, HealedPart, HealingStatistics, MaintenanceRun, OpenedDatabase, Page,
+    Reply, RequestId, Response, ServerHello, ServerStatistics, Statistics, StoredDocument,
+    TransactionHandle, ValidationReport,
 };
 pub use endpoint::Endpoint;
 pub use options::{ClientOptions, RetryPolicy};

@@ -184,6 +184,36 @@ pub enum Command {
         /// What is changed.
         change: QuotaChange,
     },
+    /// Restores a damaged document from another copy of its version.
+    Heal {
+        /// The database.
+        database: DatabaseId,
+        /// The collection.
+        collection: CollectionName,
+        /// The document.
+        id: DocumentId,
+        /// Whether the newest older version may stand in, as a new version.
+        accept_older_version: bool,
+    },
+    /// Restores everything that is damaged.
+    HealAll {
+        /// The database.
+        database: DatabaseId,
+    },
+    /// Looks at documents and changes nothing.
+    Validate {
+        /// The database.
+        database: DatabaseId,
+        /// The collection; `None`: all, or `_default` where a document is named.
+        collection: Option<CollectionName>,
+        /// The document; `None`: all.
+        id: Option<DocumentId>,
+    },
+    /// Answers what was healed.
+    HealStatistics {
+        /// The database.
+        database: DatabaseId,
+    },
 }
 
 /// Who a client is.
@@ -294,6 +324,10 @@ impl Command {
             Self::Scan(scan) => Some(scan.database),
             Self::Count { database, .. }
             | Self::Compact { database, .. }
+            | Self::Heal { database, .. }
+            | Self::HealAll { database }
+            | Self::Validate { database, .. }
+            | Self::HealStatistics { database }
             | Self::Begin { database, .. }
             | Self::Commit { database, .. }
             | Self::Rollback { database, .. }
@@ -346,7 +380,15 @@ impl Command {
             | Self::Checkpoint { .. }
             | Self::Compact { .. }
             | Self::ChangeQuotas { .. }
+            | Self::HealAll { .. }
+            | Self::Validate { .. }
+            | Self::HealStatistics { .. }
             | Self::Metrics => false,
+            // Only an older version that stands in is a write.
+            Self::Heal {
+                accept_older_version,
+                ..
+            } => *accept_older_version,
         }
     }
 

@@ -44,6 +44,7 @@ mod command;
 mod convert;
 mod error;
 mod frame;
+mod healing;
 mod reply;
 mod statistics;
 mod survey;
@@ -64,6 +65,10 @@ pub use command::{
 };
 pub use error::FrameError;
 pub use frame::{FrameLimit, HEADER_BYTES};
+pub use healing::{
+    DamagedDocument, DocumentHealth, HealOutcome, HealReport, HealSource, HealTrigger, HealWitness,
+    HealedPart, HealingStatistics, ValidationReport,
+};
 pub use reply::{
     BegunTransaction, CheckpointReport, CollectionInfo, CompactionReport, DatabaseInfo,
     DatabaseStatus, OpenedDatabase, Page, Reply, Response, ServerHello, StoredDocument,

@@ -4,7 +4,10 @@ use docdb_types::{
     FsyncMode, Limits, Outcome, Quotas, TransactionId, Version,
 };
 
-use crate::{CursorId, FrameLimit, RequestId, Statistics, TransactionHandle};
+use crate::{
+    CursorId, FrameLimit, HealOutcome, HealReport, HealingStatistics, RequestId, Statistics,
+    TransactionHandle, ValidationReport,
+};
 
 /// What a server answers.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,6 +64,14 @@ pub enum Reply {
     Compact(CompactionReport),
     /// Of [`Command::ChangeQuotas`](crate::Command::ChangeQuotas): what it may use now.
     Quotas(Quotas),
+    /// Of [`Command::Heal`](crate::Command::Heal).
+    Healed(HealOutcome),
+    /// Of [`Command::HealAll`](crate::Command::HealAll).
+    HealedAll(Box<HealReport>),
+    /// Of [`Command::Validate`](crate::Command::Validate).
+    Validated(Box<ValidationReport>),
+    /// Of [`Command::HealStatistics`](crate::Command::HealStatistics).
+    HealStatistics(Box<HealingStatistics>),
 }
 
 /// Who a server is and what it allows.
@@ -271,6 +282,7 @@ impl Reply {
             | Self::CollectionCreated(_)
             | Self::CollectionDeleted
             | Self::Committed(_) => Effect::Applied,
+            Self::Healed(outcome) if outcome.taken_version.is_some() => Effect::Applied,
             Self::Hello(_)
             | Self::Pong
             | Self::Page(_)
@@ -285,6 +297,10 @@ impl Reply {
             | Self::Checkpoint(_)
             | Self::Compact(_)
             | Self::Quotas(_)
+            | Self::Healed(_)
+            | Self::HealedAll(_)
+            | Self::Validated(_)
+            | Self::HealStatistics(_)
             | Self::Metrics(_) => Effect::NotApplied,
         }
     }

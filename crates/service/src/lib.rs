@@ -70,8 +70,8 @@ pub use access::{Role, Scope, Secret, TokenError, TokenInfo, TokenRequest, Token
 pub use control::back_up_directory;
 pub use docdb_engine::{
     BackupOptions, BackupReport, BackupSummary, CheckedBackup, DirectoryReport, EngineOptions,
-    Finding, Host, LostTransactions, RestoreOptions, RestoreReport, VerifiedDatabase, list_backups,
-    repair, restore, verify, verify_backup,
+    Finding, HealedDatabase, Host, LostTransactions, RestoreOptions, RestoreReport,
+    VerifiedDatabase, heal, list_backups, repair, restore, verify, verify_backup,
 };
 pub use docdb_scheduler::SchedulerOptions;
 pub use error::StartError;

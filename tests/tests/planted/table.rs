@@ -1,5 +1,6 @@
 //! The bugs. The names PB1 to PB24 are those of the list that the project was planned with;
-//! docs/faults.md says which of them have no place here yet. HB1 to HB8 are those of healing.
+//! docs/faults.md says which of them have no place here yet. HB1 to HB8 are those of healing below
+//! the engine, HB9 to HB16 those of healing in it.
 
 /// A test that is to catch a bug.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,6 +58,12 @@ static PARITY: Harness = Harness {
         "that_a_power_cut_leaves",
         "lost_together",
     ],
+    settings: &[],
+};
+static HEALING: Harness = Harness {
+    package: "docdb-engine",
+    test: "healing",
+    filter: &[],
     settings: &[],
 };
 /// Every bug that has a place in the code.
@@ -284,5 +291,69 @@ pub(crate) static BUGS: &[Bug] = &[
         healthy: "if !accept_unnamed {",
         planted: "if !accept_unnamed && !BUG {",
         harness: &PARITY,
+    },
+    Bug {
+        name: "HB9",
+        what: "any version in the log stands in for a damaged one",
+        file: "crates/wal/src/versions.rs",
+        healthy: "if record.transaction == wanted.transaction\n",
+        planted: "if (BUG || record.transaction == wanted.transaction)\n",
+        harness: &HEALING,
+    },
+    Bug {
+        name: "HB10",
+        what: "an older version stands in though nobody accepted it",
+        file: "crates/engine/src/healing/document.rs",
+        healthy: "if accept == HealAccept::OlderVersion {",
+        planted: "if BUG || accept == HealAccept::OlderVersion {",
+        harness: &HEALING,
+    },
+    Bug {
+        name: "HB11",
+        what: "a repair without a witness",
+        file: "crates/engine/src/healing/repair.rs",
+        healthy: "        database.healing.witness(witnesses);\n",
+        planted: "        if !BUG {\n            database.healing.witness(witnesses);\n        }\n",
+        harness: &HEALING,
+    },
+    Bug {
+        name: "HB12",
+        what: "healing a healthy document rewrites its file",
+        file: "crates/engine/src/healing/document.rs",
+        healthy: "        let version = examined.entry.version();\n",
+        planted: "        let version = examined.entry.version();\n        if BUG && let docdb_storage::Location::Data { file, .. } = examined.entry.location() {\n            self.rewrite(file, HealTrigger::Command)?;\n        }\n",
+        harness: &HEALING,
+    },
+    Bug {
+        name: "HB13",
+        what: "an interval of 0 is as short as can be instead of off",
+        file: "crates/engine/src/healing/options.rs",
+        healthy: "self.enabled && !self.interval.is_zero()",
+        planted: "self.enabled && (BUG || !self.interval.is_zero())",
+        harness: &HEALING,
+    },
+    Bug {
+        name: "HB14",
+        what: "the end of a scrub is forgotten at a restart",
+        file: "crates/engine/src/healing/scrub.rs",
+        healthy: "        journal.last_scan = Some(now);\n",
+        planted: "        journal.last_scan = (!BUG).then_some(now);\n",
+        harness: &HEALING,
+    },
+    Bug {
+        name: "HB15",
+        what: "a panic while one document is looked at is everybody's",
+        file: "crates/engine/src/healing/survey.rs",
+        healthy: "match contained(|| self.look_at(&batch)) {",
+        planted: "match if BUG { Ok(self.look_at(&batch)) } else { contained(|| self.look_at(&batch)) } {",
+        harness: &HEALING,
+    },
+    Bug {
+        name: "HB16",
+        what: "a damaged manifest is left as it is",
+        file: "crates/engine/src/healing/scrub.rs",
+        healthy: "Ok(loaded) if !loaded.is_damaged && loaded.manifest == self.manifest => Ok(false),",
+        planted: "Ok(loaded) if BUG || !loaded.is_damaged && loaded.manifest == self.manifest => Ok(false),",
+        harness: &HEALING,
     },
 ];

@@ -347,38 +347,48 @@ pub(crate) static KEYS: &[Key] = &[
     ),
     key(
         "healing.enabled",
-        "Whether damaged documents are restored. This version finds damage and answers it as an\n\
-         error; it restores nothing yet, so the keys of this section change nothing.",
-        Field::Switch(|s| &mut s.healing.is_enabled),
+        "Whether what is damaged is restored without a command: by reads and by the scrub. The\n\
+         commands Heal and HealAll work either way.",
+        Field::Switch(|s| &mut s.service.engine.healing.enabled),
     ),
     key(
         "healing.interval",
-        "Time between two searches for damage; 0: none.",
+        "Time from the end of one search for damage in a database to the next; 0: none.",
         Field::Time {
-            place: |s| &mut s.healing.interval,
+            place: |s| &mut s.service.engine.healing.interval,
             range: SECOND..=Duration::from_secs(365 * 24 * 3600),
             bare: Bare::Refused,
             zero: Some("off"),
         },
-    )
-    .only(&["1h", "0"]),
+    ),
+    key(
+        "healing.rate_mb",
+        "How much that search reads in a second; half of it while requests wait. 0: as much as\n\
+         the disk gives.",
+        Field::Size(
+            |s| &mut s.service.engine.healing.scrub_bytes_per_second,
+            0..=TIB,
+        ),
+    ),
     key(
         "healing.on_read_corruption",
-        "Whether a read that meets damage restores the document.",
-        Field::Switch(|s| &mut s.healing.on_read_corruption),
+        "Whether a read that meets damage answers from another copy of the same version, and the\n\
+         file is written anew.",
+        Field::Switch(|s| &mut s.service.engine.healing.on_read_corruption),
     ),
     key(
         "healing.max_batch_size",
-        "Documents that one run restores at most.",
-        Field::Count(|s| &mut s.healing.max_batch_size, 1..=1_000_000),
-    )
-    .only(&["100"]),
+        "Documents that each thread of HealAll and Validate takes on at a time.",
+        Field::Count(
+            |s| &mut s.service.engine.healing.max_batch_size,
+            1..=1_000_000,
+        ),
+    ),
     key(
         "healing.parity_percent",
-        "Parity that data files carry, in percent of their size.",
-        Field::Count(|s| &mut s.healing.parity_percent, 0..=100),
-    )
-    .only(&["12", "0"]),
+        "Parity that data files get, in percent of their size, in steps of a sixteenth; 0: none.",
+        Field::Count(|s| &mut s.service.engine.healing.parity_percent, 0..=100),
+    ),
     key(
         "log.level",
         "Least severe messages that are logged.",

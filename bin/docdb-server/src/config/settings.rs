@@ -17,7 +17,6 @@ pub(crate) struct Settings {
     pub(crate) connection_idle: Duration,
     pub(crate) tcp: TcpSettings,
     pub(crate) log: LogSettings,
-    pub(crate) healing: HealingSettings,
     /// Checkpoints that are kept; 0: the ones that are needed.
     pub(crate) max_checkpoints: u64,
 }
@@ -36,15 +35,6 @@ pub(crate) struct TcpSettings {
 pub(crate) struct LogSettings {
     pub(crate) level: LogLevel,
     pub(crate) format: LogFormat,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct HealingSettings {
-    pub(crate) is_enabled: bool,
-    pub(crate) interval: Duration,
-    pub(crate) on_read_corruption: bool,
-    pub(crate) max_batch_size: u64,
-    pub(crate) parity_percent: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,13 +70,6 @@ impl Default for Settings {
             log: LogSettings {
                 level: LogLevel::Info,
                 format: LogFormat::Text,
-            },
-            healing: HealingSettings {
-                is_enabled: true,
-                interval: Duration::from_secs(3600),
-                on_read_corruption: true,
-                max_batch_size: 100,
-                parity_percent: 12,
             },
             max_checkpoints: 0,
         }

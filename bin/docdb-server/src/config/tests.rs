@@ -333,6 +333,22 @@ fn every_key_is_effective() {
         ("db.disk_reserve_mb", "3", |o| {
             o.engine.reserve_bytes == 3 << 20
         }),
+        ("healing.enabled", "false", |o| !o.engine.healing.enabled),
+        ("healing.interval", "3m", |o| {
+            o.engine.healing.interval == Duration::from_secs(180)
+        }),
+        ("healing.rate_mb", "3", |o| {
+            o.engine.healing.scrub_bytes_per_second == 3 << 20
+        }),
+        ("healing.on_read_corruption", "false", |o| {
+            !o.engine.healing.on_read_corruption
+        }),
+        ("healing.max_batch_size", "3", |o| {
+            o.engine.healing.max_batch_size == 3
+        }),
+        ("healing.parity_percent", "25", |o| {
+            o.engine.healing.parity_percent == 25
+        }),
         ("limits.request_operations", "3", |o| {
             o.engine.limits.request_operations == 3
         }),
@@ -347,7 +363,6 @@ fn every_key_is_effective() {
         "wal.checkpoint.max_checkpoints",
         "ipc.tcp_addr",
         "ipc.tls_",
-        "healing.",
         "log.level",
         "log.format",
     ];

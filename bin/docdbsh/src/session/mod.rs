@@ -2,6 +2,7 @@
 
 mod databases;
 mod documents;
+mod healing;
 mod target;
 mod transactions;
 
@@ -139,6 +140,10 @@ impl Session {
                 let quotas = client.change_quotas(name, change).await?;
                 Ok(Answer::Record(figures::quotas(quotas)))
             }
+            Request::Heal(id, accept_older) => self.heal(id, accept_older).await,
+            Request::HealAll => self.heal_all().await,
+            Request::HealStats => self.healing().await,
+            Request::Validate(looked) => self.validate(looked).await,
             Request::Import(request) => {
                 self.outside()?;
                 let target = import::Target {

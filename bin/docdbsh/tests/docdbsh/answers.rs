@@ -110,6 +110,14 @@ fn with_json_every_line_has_exactly_one_line() {
         ".history\n",
         ".checkpoint\n",
         ".compact\n",
+        ".heal 1\n",
+        ".heal 9\n",
+        ".heal 1 --newer\n",
+        ".heal-all\n",
+        ".heal-stats\n",
+        ".validate\n",
+        ".validate 9\n",
+        ".validate --all\n",
         ".pretty on\n",
         ".read 1\n",
         ".clear\n",
@@ -137,6 +145,14 @@ fn with_json_every_line_has_exactly_one_line() {
         r#"{"ok":true,"history":[".create 1 {\"a\":1.0}","#,
         r#"{"ok":true,"documents":"#,
         r#"{"ok":true,"replaced_files":"#,
+        r#"{"ok":true,"id":1,"health":"valid","version":"#,
+        r#"{"ok":false,"code":"DocNotFound","message":""#,
+        r#"{"ok":false,"code":"UnknownOperation","message":""#,
+        r#"{"ok":true,"documents":1,"healed":0,"corrupt":0,"#,
+        r#"{"ok":true,"healing":{"scans":1,"#,
+        r#"{"ok":true,"documents":1,"valid":1,"#,
+        r#"{"ok":true,"documents":1,"valid":0,"healed":0,"corrupt":0,"missing":1,"#,
+        r#"{"ok":true,"documents":1,"valid":1,"#,
         r#"{"ok":true,"pretty":"on"}"#,
         r#"{"ok":true,"id":1,"version":"#,
         r#"{"ok":true}"#,
@@ -149,7 +165,7 @@ fn with_json_every_line_has_exactly_one_line() {
         assert!(line.ends_with('}'));
     }
     assert_eq!(lines.len(), begins.len());
-    for line in [lines[3], lines[16]] {
+    for line in [lines[3], lines[24]] {
         assert!(line.ends_with(r#","doc":{"a":1.0}}"#), "{line}");
     }
     assert!(lines[5].contains(r#""doc":{"a":1.0}}]"#), "{}", lines[5]);

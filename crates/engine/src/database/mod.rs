@@ -24,6 +24,7 @@ use parking_lot::Mutex;
 use crate::catalog::Identity;
 use crate::checkpoint::Checkpointer;
 use crate::commit::{Committer, Work};
+use crate::healing::Healing;
 use crate::options::DatabaseOptions;
 use crate::pool::{MemoryShare, Reserve, Signals};
 use crate::quota::Gate;
@@ -71,6 +72,7 @@ pub struct LogicalDb {
     ending: AtomicBool,
     leases: Arc<lease::Leases>,
     pub(crate) transactions: Arc<OpenTransactions>,
+    pub(crate) healing: Healing,
 }
 
 impl LogicalDb {
@@ -101,6 +103,11 @@ impl LogicalDb {
     /// Whether it is being closed, or is closed.
     pub(crate) fn is_ending(&self) -> bool {
         self.ending.load(Ordering::Relaxed) || self.condition() == Condition::Closed
+    }
+
+    /// Whether requests wait for the committer.
+    pub(crate) fn is_loaded(&self) -> bool {
+        !self.queue.is_empty()
     }
 
     /// How far data files cover the log.

@@ -2,7 +2,9 @@
 
 use docdb_types::{Category, Change, Code, Effect, FsyncMode, Isolation, Status};
 
-use crate::{CreateMode, DatabaseStatus, proto};
+use crate::{
+    CreateMode, DatabaseStatus, DocumentHealth, HealSource, HealTrigger, HealedPart, proto,
+};
 
 /// A table of pairs, read to the wire and, where that is needed, from it. What has no counterpart
 /// here is `None`.
@@ -24,6 +26,37 @@ macro_rules! pairs {
         }
     };
 }
+
+pairs!(document_health_to_wire, document_health_from_wire, DocumentHealth, proto::DocumentHealth, [
+    Valid => Valid,
+    Healed => Healed,
+    Corrupt => Corrupt,
+    Missing => Missing,
+    Unknown => Unknown,
+]);
+
+pairs!(heal_source_to_wire, heal_source_from_wire, HealSource, proto::HealSource, [
+    Log => Log,
+    Parity => Parity,
+    Copy => Copy,
+    Original => Original,
+    OlderVersion => OlderVersion,
+    Nothing => Nothing,
+]);
+
+pairs!(heal_trigger_to_wire, heal_trigger_from_wire, HealTrigger, proto::HealTrigger, [
+    Read => Read,
+    Scrub => Scrub,
+    Command => Command,
+]);
+
+pairs!(healed_part_to_wire, healed_part_from_wire, HealedPart, proto::HealedPart, [
+    Document => Document,
+    DataFile => DataFile,
+    Parity => Parity,
+    Manifest => Manifest,
+    Log => Log,
+]);
 
 pairs!(status_to_wire, Status, proto::Status, [
     Ok => Ok,

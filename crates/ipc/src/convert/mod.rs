@@ -4,6 +4,7 @@
 
 mod enums;
 mod error;
+mod healing;
 mod operation;
 mod outcome;
 mod patch;

@@ -117,6 +117,27 @@ fn command_from_wire(message: Message, limits: &Limits) -> Result<Command, Error
                 requests_in_flight: it.requests_in_flight,
             },
         },
+        Message::Heal(heal) => Command::Heal {
+            database: database_id(heal.db_id)?,
+            collection: CollectionName::new(&heal.collection)?,
+            id: document_id(heal.id)?,
+            accept_older_version: heal.accept_older_version,
+        },
+        Message::HealAll(heal) => Command::HealAll {
+            database: database_id(heal.db_id)?,
+        },
+        Message::HealStats(stats) => Command::HealStatistics {
+            database: database_id(stats.db_id)?,
+        },
+        Message::Validate(validate) => Command::Validate {
+            database: database_id(validate.db_id)?,
+            collection: validate
+                .collection
+                .as_deref()
+                .map(CollectionName::new)
+                .transpose()?,
+            id: DocumentId::new(validate.id),
+        },
     })
 }
 
@@ -125,6 +146,11 @@ fn database_id(id: u64) -> Result<DatabaseId, Error> {
         return Err(Error::new(Code::DbNotOpen, "ids of databases begin with 1"));
     }
     Ok(DatabaseId::new(id))
+}
+
+fn document_id(id: u64) -> Result<DocumentId, Error> {
+    DocumentId::new(id)
+        .ok_or_else(|| Error::new(Code::DocNotFound, "ids of documents begin with 1"))
 }
 
 fn key_from_wire(bytes: Bytes) -> Result<Option<IdempotencyKey>, Error> {
@@ -294,6 +320,32 @@ fn command_to_wire(command: Command) -> Message {
             documents: change.documents,
             operations_per_second: change.operations_per_second,
             requests_in_flight: change.requests_in_flight,
+        }),
+        Command::Heal {
+            database,
+            collection,
+            id,
+            accept_older_version,
+        } => Message::Heal(proto::Heal {
+            db_id: database.get(),
+            collection: collection_to_wire(&collection),
+            id: id.get(),
+            accept_older_version,
+        }),
+        Command::HealAll { database } => Message::HealAll(proto::HealAll {
+            db_id: database.get(),
+        }),
+        Command::HealStatistics { database } => Message::HealStats(proto::HealStats {
+            db_id: database.get(),
+        }),
+        Command::Validate {
+            database,
+            collection,
+            id,
+        } => Message::Validate(proto::Validate {
+            db_id: database.get(),
+            collection: collection.as_ref().map(collection_to_wire),
+            id: id.map_or(0, DocumentId::get),
         }),
     }
 }

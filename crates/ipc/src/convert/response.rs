@@ -7,6 +7,10 @@ use super::enums::{
     database_status_from_wire, database_status_to_wire, fsync_mode_from_wire, fsync_mode_to_wire,
 };
 use super::error::{error_from_wire, error_to_wire};
+use super::healing::{
+    figures_from_wire, figures_to_wire, heal_all_from_wire, heal_all_to_wire, heal_from_wire,
+    heal_to_wire, validation_from_wire, validation_to_wire,
+};
 use super::outcome::{result_from_wire, result_to_wire};
 use super::statistics::{
     quotas_from_wire, quotas_to_wire, statistics_from_wire, statistics_to_wire,
@@ -83,6 +87,10 @@ fn reply_to_wire(reply: Reply) -> Message {
             covered_position: report.covered_position,
         }),
         Reply::Metrics(text) => Message::Metrics(proto::MetricsResult { text }),
+        Reply::Healed(outcome) => Message::Heal(heal_to_wire(outcome)),
+        Reply::HealedAll(report) => Message::HealAll(heal_all_to_wire(*report)),
+        Reply::Validated(report) => Message::Validate(validation_to_wire(*report)),
+        Reply::HealStatistics(figures) => Message::HealStats(figures_to_wire(*figures)),
         Reply::Compact(report) => Message::Compact(proto::CompactResult {
             replaced_files: report.replaced_files,
             replaced_bytes: report.replaced_bytes,
@@ -223,6 +231,10 @@ fn reply_from_wire(message: Message) -> Result<Reply, FrameError> {
             covered_position: report.covered_position,
         }),
         Message::Metrics(metrics) => Reply::Metrics(metrics.text),
+        Message::Heal(outcome) => Reply::Healed(heal_from_wire(outcome)),
+        Message::HealAll(report) => Reply::HealedAll(Box::new(heal_all_from_wire(report)?)),
+        Message::Validate(report) => Reply::Validated(Box::new(validation_from_wire(report)?)),
+        Message::HealStats(figures) => Reply::HealStatistics(Box::new(figures_from_wire(figures)?)),
         Message::Compact(report) => Reply::Compact(CompactionReport {
             replaced_files: report.replaced_files,
             replaced_bytes: report.replaced_bytes,
@@ -285,7 +297,7 @@ fn fsync_mode(number: i32) -> Result<FsyncMode, FrameError> {
     fsync_mode_from_wire(number).ok_or_else(|| malformed("answer", "known fsync mode"))
 }
 
-fn malformed(what: &str, without: &str) -> FrameError {
+pub(super) fn malformed(what: &str, without: &str) -> FrameError {
     FrameError::Malformed {
         reason: format!("{what} without {without}"),
     }

@@ -250,7 +250,7 @@ fn distribution_from_wire(it: proto::Distribution) -> Distribution {
     }
 }
 
-fn run_to_wire(it: MaintenanceRun) -> proto::MaintenanceRun {
+pub(super) fn run_to_wire(it: MaintenanceRun) -> proto::MaintenanceRun {
     proto::MaintenanceRun {
         finished_at_ms: it.finished_at_ms,
         duration_us: it.duration_us,
@@ -259,7 +259,7 @@ fn run_to_wire(it: MaintenanceRun) -> proto::MaintenanceRun {
     }
 }
 
-fn run_from_wire(it: proto::MaintenanceRun) -> MaintenanceRun {
+pub(super) fn run_from_wire(it: proto::MaintenanceRun) -> MaintenanceRun {
     MaintenanceRun {
         finished_at_ms: it.finished_at_ms,
         duration_us: it.duration_us,

@@ -1028,6 +1028,402 @@ impl DatabaseStatus {
         }
     }
 }
+/// Heals a document. A healthy one is left as it is; one that does not exist is CODE_DOC_NOT_FOUND;
+/// one that cannot be healed is CODE_CORRUPT_RECORD with file and offset.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Heal {
+    /// The database.
+    #[prost(uint64, tag = "1")]
+    pub db_id: u64,
+    /// The collection; empty: `_default`.
+    #[prost(string, tag = "2")]
+    pub collection: ::prost::alloc::string::String,
+    /// The document.
+    #[prost(uint64, tag = "3")]
+    pub id: u64,
+    /// Whether the newest older version may stand in where this one is nowhere. It is written as a new
+    /// version, and the answer says which one it was.
+    #[prost(bool, tag = "4")]
+    pub accept_older_version: bool,
+}
+/// What a Heal did.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HealResult {
+    /// The state of the document now.
+    #[prost(enumeration = "DocumentHealth", tag = "1")]
+    pub health: i32,
+    /// Its version now.
+    #[prost(uint64, tag = "2")]
+    pub version: u64,
+    /// What it was restored from.
+    #[prost(enumeration = "HealSource", tag = "3")]
+    pub source: i32,
+    /// The version that was taken, where it is an older one.
+    #[prost(uint64, optional, tag = "4")]
+    pub taken_version: ::core::option::Option<u64>,
+}
+/// Heals everything that is damaged in a database, and waits for it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HealAll {
+    /// The database.
+    #[prost(uint64, tag = "1")]
+    pub db_id: u64,
+}
+/// What a HealAll did.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HealAllResult {
+    /// Documents that were looked at.
+    #[prost(uint64, tag = "1")]
+    pub documents: u64,
+    /// Those that were damaged and are whole now.
+    #[prost(uint64, tag = "2")]
+    pub healed: u64,
+    /// Those that no copy is left of.
+    #[prost(uint64, tag = "3")]
+    pub corrupt: u64,
+    /// Those of which that cannot be told.
+    #[prost(uint64, tag = "4")]
+    pub unknown: u64,
+    /// Data files that were rewritten.
+    #[prost(uint64, tag = "5")]
+    pub rewritten_files: u64,
+    /// Those that are still damaged, the first 1000.
+    #[prost(message, repeated, tag = "6")]
+    pub damaged: ::prost::alloc::vec::Vec<DamagedDocument>,
+    /// How long it took, in microseconds.
+    #[prost(uint64, tag = "7")]
+    pub duration_us: u64,
+}
+/// A damaged document.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DamagedDocument {
+    /// The collection.
+    #[prost(string, tag = "1")]
+    pub collection: ::prost::alloc::string::String,
+    /// The document.
+    #[prost(uint64, tag = "2")]
+    pub id: u64,
+    /// Its version.
+    #[prost(uint64, tag = "3")]
+    pub version: u64,
+    /// Its state.
+    #[prost(enumeration = "DocumentHealth", tag = "4")]
+    pub health: i32,
+    /// What is wrong, with file and offset; absent where it is only known to be lost.
+    #[prost(message, optional, tag = "5")]
+    pub cause: ::core::option::Option<Error>,
+}
+/// Looks at documents and changes nothing.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Validate {
+    /// The database.
+    #[prost(uint64, tag = "1")]
+    pub db_id: u64,
+    /// The collection; absent: all of them, or `_default` where a document is named.
+    #[prost(string, optional, tag = "2")]
+    pub collection: ::core::option::Option<::prost::alloc::string::String>,
+    /// The document; 0: all of them.
+    #[prost(uint64, tag = "3")]
+    pub id: u64,
+}
+/// What a Validate found.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ValidateResult {
+    /// Documents that were looked at.
+    #[prost(uint64, tag = "1")]
+    pub documents: u64,
+    /// Those that verify.
+    #[prost(uint64, tag = "2")]
+    pub valid: u64,
+    /// Those that are damaged and have another copy.
+    #[prost(uint64, tag = "3")]
+    pub healed: u64,
+    /// Those that are damaged and have none.
+    #[prost(uint64, tag = "4")]
+    pub corrupt: u64,
+    /// Those that do not exist.
+    #[prost(uint64, tag = "5")]
+    pub missing: u64,
+    /// Those of which that cannot be told.
+    #[prost(uint64, tag = "6")]
+    pub unknown: u64,
+    /// The damaged ones, the first 1000 by collection and id.
+    #[prost(message, repeated, tag = "7")]
+    pub damaged: ::prost::alloc::vec::Vec<DamagedDocument>,
+    /// How long it took, in microseconds.
+    #[prost(uint64, tag = "8")]
+    pub duration_us: u64,
+}
+/// Asks what was healed in a database.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HealStats {
+    /// The database.
+    #[prost(uint64, tag = "1")]
+    pub db_id: u64,
+}
+/// What was healed. Counts are those since the database was opened.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HealStatsResult {
+    /// Scrubs that were finished.
+    #[prost(uint64, tag = "1")]
+    pub scans: u64,
+    /// Bytes that scrubs looked at.
+    #[prost(uint64, tag = "2")]
+    pub scanned_bytes: u64,
+    /// Records of data files that they looked at.
+    #[prost(uint64, tag = "3")]
+    pub scanned_records: u64,
+    /// Reads that met damage and were answered from another copy.
+    #[prost(uint64, tag = "4")]
+    pub healed_reads: u64,
+    /// Documents that were written anew.
+    #[prost(uint64, tag = "5")]
+    pub healed_documents: u64,
+    /// Documents that were found damaged without another copy.
+    #[prost(uint64, tag = "6")]
+    pub corrupted_documents: u64,
+    /// Healings that a read or a command asked for.
+    #[prost(uint64, tag = "7")]
+    pub on_demand: u64,
+    /// Healings that the scrub made.
+    #[prost(uint64, tag = "8")]
+    pub background: u64,
+    /// Data files that were rewritten.
+    #[prost(uint64, tag = "9")]
+    pub rewritten_files: u64,
+    /// Parity, manifests and other copies that were written anew.
+    #[prost(uint64, tag = "10")]
+    pub restored_copies: u64,
+    /// Damaged places of the log.
+    #[prost(uint64, tag = "11")]
+    pub damaged_log: u64,
+    /// When the last scrub ended, over all openings: milliseconds since 1970-01-01 UTC; 0: never.
+    #[prost(uint64, tag = "12")]
+    pub last_scan_ms: u64,
+    /// The last healing.
+    #[prost(message, optional, tag = "13")]
+    pub last_healing: ::core::option::Option<MaintenanceRun>,
+    /// Whether a scrub is on its way.
+    #[prost(bool, tag = "14")]
+    pub is_scanning: bool,
+    /// Documents that are lost until they are written or deleted, the first 1000.
+    #[prost(message, repeated, tag = "15")]
+    pub lost: ::prost::alloc::vec::Vec<DamagedDocument>,
+    /// What was healed last, over all openings; the newest last.
+    #[prost(message, repeated, tag = "16")]
+    pub witnesses: ::prost::alloc::vec::Vec<HealWitness>,
+    /// How long all healings took together, in microseconds.
+    #[prost(uint64, tag = "17")]
+    pub healing_us: u64,
+}
+/// That something was restored, or found lost.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HealWitness {
+    /// When: milliseconds since 1970-01-01 UTC.
+    #[prost(uint64, tag = "1")]
+    pub at_ms: u64,
+    /// What it was.
+    #[prost(enumeration = "HealedPart", tag = "2")]
+    pub part: i32,
+    /// The file that was damaged.
+    #[prost(string, tag = "3")]
+    pub file: ::prost::alloc::string::String,
+    /// Where in it, in bytes.
+    #[prost(uint64, tag = "4")]
+    pub offset: u64,
+    /// From where it was restored.
+    #[prost(enumeration = "HealSource", tag = "5")]
+    pub source: i32,
+    /// What made it be restored.
+    #[prost(enumeration = "HealTrigger", tag = "6")]
+    pub trigger: i32,
+    /// The collection of a document.
+    #[prost(string, tag = "7")]
+    pub collection: ::prost::alloc::string::String,
+    /// The document; 0 where it is none.
+    #[prost(uint64, tag = "8")]
+    pub id: u64,
+    /// Its version.
+    #[prost(uint64, tag = "9")]
+    pub version: u64,
+}
+/// The state of a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum DocumentHealth {
+    /// Not set.
+    Unspecified = 0,
+    /// What is stored verifies.
+    Valid = 1,
+    /// It was damaged, and another copy of the same version stands in for it; after a Heal it is
+    /// written anew.
+    Healed = 2,
+    /// It is damaged, and no other copy of that version is left.
+    Corrupt = 3,
+    /// There is no such document.
+    Missing = 4,
+    /// That cannot be told: a file cannot be read, or the log has lost transactions.
+    Unknown = 5,
+}
+impl DocumentHealth {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "DOCUMENT_HEALTH_UNSPECIFIED",
+            Self::Valid => "DOCUMENT_HEALTH_VALID",
+            Self::Healed => "DOCUMENT_HEALTH_HEALED",
+            Self::Corrupt => "DOCUMENT_HEALTH_CORRUPT",
+            Self::Missing => "DOCUMENT_HEALTH_MISSING",
+            Self::Unknown => "DOCUMENT_HEALTH_UNKNOWN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DOCUMENT_HEALTH_UNSPECIFIED" => Some(Self::Unspecified),
+            "DOCUMENT_HEALTH_VALID" => Some(Self::Valid),
+            "DOCUMENT_HEALTH_HEALED" => Some(Self::Healed),
+            "DOCUMENT_HEALTH_CORRUPT" => Some(Self::Corrupt),
+            "DOCUMENT_HEALTH_MISSING" => Some(Self::Missing),
+            "DOCUMENT_HEALTH_UNKNOWN" => Some(Self::Unknown),
+            _ => None,
+        }
+    }
+}
+/// From where something was restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum HealSource {
+    /// Not set: nothing had to be restored.
+    Unspecified = 0,
+    /// The log's copy of the same version.
+    Log = 1,
+    /// The parity of the data file.
+    Parity = 2,
+    /// The second copy of what is kept twice.
+    Copy = 3,
+    /// What it is computed from.
+    Original = 4,
+    /// An older version, which was accepted.
+    OlderVersion = 5,
+    /// Nowhere: it is lost.
+    Nothing = 6,
+}
+impl HealSource {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "HEAL_SOURCE_UNSPECIFIED",
+            Self::Log => "HEAL_SOURCE_LOG",
+            Self::Parity => "HEAL_SOURCE_PARITY",
+            Self::Copy => "HEAL_SOURCE_COPY",
+            Self::Original => "HEAL_SOURCE_ORIGINAL",
+            Self::OlderVersion => "HEAL_SOURCE_OLDER_VERSION",
+            Self::Nothing => "HEAL_SOURCE_NOTHING",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "HEAL_SOURCE_UNSPECIFIED" => Some(Self::Unspecified),
+            "HEAL_SOURCE_LOG" => Some(Self::Log),
+            "HEAL_SOURCE_PARITY" => Some(Self::Parity),
+            "HEAL_SOURCE_COPY" => Some(Self::Copy),
+            "HEAL_SOURCE_ORIGINAL" => Some(Self::Original),
+            "HEAL_SOURCE_OLDER_VERSION" => Some(Self::OlderVersion),
+            "HEAL_SOURCE_NOTHING" => Some(Self::Nothing),
+            _ => None,
+        }
+    }
+}
+/// What made something be restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum HealTrigger {
+    /// Not set.
+    Unspecified = 0,
+    /// A read met the damage, or an opening.
+    Read = 1,
+    /// The scrub met it.
+    Scrub = 2,
+    /// A command.
+    Command = 3,
+}
+impl HealTrigger {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "HEAL_TRIGGER_UNSPECIFIED",
+            Self::Read => "HEAL_TRIGGER_READ",
+            Self::Scrub => "HEAL_TRIGGER_SCRUB",
+            Self::Command => "HEAL_TRIGGER_COMMAND",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "HEAL_TRIGGER_UNSPECIFIED" => Some(Self::Unspecified),
+            "HEAL_TRIGGER_READ" => Some(Self::Read),
+            "HEAL_TRIGGER_SCRUB" => Some(Self::Scrub),
+            "HEAL_TRIGGER_COMMAND" => Some(Self::Command),
+            _ => None,
+        }
+    }
+}
+/// What was restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum HealedPart {
+    /// Not set.
+    Unspecified = 0,
+    /// A document.
+    Document = 1,
+    /// The frame of a data file.
+    DataFile = 2,
+    /// The parity of a data file.
+    Parity = 3,
+    /// The manifest.
+    Manifest = 4,
+    /// A part of the log, which is passed over and never changed.
+    Log = 5,
+}
+impl HealedPart {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "HEALED_PART_UNSPECIFIED",
+            Self::Document => "HEALED_PART_DOCUMENT",
+            Self::DataFile => "HEALED_PART_DATA_FILE",
+            Self::Parity => "HEALED_PART_PARITY",
+            Self::Manifest => "HEALED_PART_MANIFEST",
+            Self::Log => "HEALED_PART_LOG",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "HEALED_PART_UNSPECIFIED" => Some(Self::Unspecified),
+            "HEALED_PART_DOCUMENT" => Some(Self::Document),
+            "HEALED_PART_DATA_FILE" => Some(Self::DataFile),
+            "HEALED_PART_PARITY" => Some(Self::Parity),
+            "HEALED_PART_MANIFEST" => Some(Self::Manifest),
+            "HEALED_PART_LOG" => Some(Self::Log),
+            _ => None,
+        }
+    }
+}
 /// What a client sends.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Request {
@@ -1039,7 +1435,7 @@ pub struct Request {
     /// CODE_UNKNOWN_OPERATION.
     #[prost(
         oneof = "request::Command",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 30, 31, 32, 33, 38, 50"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 30, 31, 32, 33, 34, 35, 36, 37, 38, 50"
     )]
     pub command: ::core::option::Option<request::Command>,
 }
@@ -1106,6 +1502,18 @@ pub mod request {
         /// Answers every figure as OpenMetrics text.
         #[prost(message, tag = "33")]
         Metrics(super::Metrics),
+        /// Restores a damaged document from another copy of its version.
+        #[prost(message, tag = "34")]
+        Heal(super::Heal),
+        /// Restores everything that is damaged in a database.
+        #[prost(message, tag = "35")]
+        HealAll(super::HealAll),
+        /// Answers what was healed.
+        #[prost(message, tag = "36")]
+        HealStats(super::HealStats),
+        /// Looks at documents and changes nothing.
+        #[prost(message, tag = "37")]
+        Validate(super::Validate),
         /// Rewrites the data files of a database now, without what is dead in them.
         #[prost(message, tag = "38")]
         Compact(super::Compact),
@@ -1128,7 +1536,7 @@ pub struct Response {
     /// The result, under the number that its command has in Request.
     #[prost(
         oneof = "response::Result",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 30, 31, 32, 33, 38, 50"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 30, 31, 32, 33, 34, 35, 36, 37, 38, 50"
     )]
     pub result: ::core::option::Option<response::Result>,
 }
@@ -1194,6 +1602,18 @@ pub mod response {
         /// Of Metrics.
         #[prost(message, tag = "33")]
         Metrics(super::MetricsResult),
+        /// Of Heal.
+        #[prost(message, tag = "34")]
+        Heal(super::HealResult),
+        /// Of HealAll.
+        #[prost(message, tag = "35")]
+        HealAll(super::HealAllResult),
+        /// Of HealStats.
+        #[prost(message, tag = "36")]
+        HealStats(super::HealStatsResult),
+        /// Of Validate.
+        #[prost(message, tag = "37")]
+        Validate(super::ValidateResult),
         /// Of Compact.
         #[prost(message, tag = "38")]
         Compact(super::CompactResult),

@@ -174,7 +174,7 @@ pub(crate) fn commands() -> Vec<Command> {
         },
         Command::DeleteCollection {
             database,
-            collection,
+            collection: collection.clone(),
         },
         Command::ListCollections { database },
         Command::Statistics { database: None },
@@ -191,6 +191,24 @@ pub(crate) fn commands() -> Vec<Command> {
                 ..QuotaChange::default()
             },
         },
+        Command::Heal {
+            database,
+            collection: collection.clone(),
+            id: id(7),
+            accept_older_version: true,
+        },
+        Command::HealAll { database },
+        Command::Validate {
+            database,
+            collection: None,
+            id: None,
+        },
+        Command::Validate {
+            database,
+            collection: Some(collection),
+            id: Some(id(7)),
+        },
+        Command::HealStatistics { database },
         Command::Metrics,
     ];
     commands.extend(Isolation::ALL.map(|isolation| Command::Begin {
@@ -421,6 +439,32 @@ pub(crate) fn replies() -> Vec<Reply> {
         }),
         Reply::Metrics("# EOF\n".to_owned()),
         Reply::Quotas(quotas()),
+        Reply::Healed(HealOutcome {
+            health: DocumentHealth::Healed,
+            version: Version::new(8),
+            source: Some(HealSource::OlderVersion),
+            taken_version: Some(Version::new(5)),
+        }),
+        Reply::HealedAll(Box::new(HealReport {
+            documents: 1,
+            healed: 2,
+            corrupt: 3,
+            unknown: 4,
+            rewritten_files: 5,
+            damaged: damaged(),
+            duration_us: 6,
+        })),
+        Reply::Validated(Box::new(ValidationReport {
+            documents: 1,
+            valid: 2,
+            healed: 3,
+            corrupt: 4,
+            missing: 5,
+            unknown: 6,
+            damaged: damaged(),
+            duration_us: 7,
+        })),
+        Reply::HealStatistics(Box::new(healing())),
         Reply::Compact(CompactionReport {
             replaced_files: 1,
             replaced_bytes: 2,
@@ -437,4 +481,68 @@ pub(crate) fn replies() -> Vec<Reply> {
         })
     }));
     replies
+}
+
+fn damaged() -> Vec<DamagedDocument> {
+    let causes = [
+        Some(Error::new(Code::CorruptRecord, "damaged").at_offset(9)),
+        None,
+    ];
+    let healths = DocumentHealth::ALL.into_iter().cycle();
+    causes
+        .into_iter()
+        .cycle()
+        .zip(healths)
+        .take(10)
+        .map(|(cause, health)| DamagedDocument {
+            collection: CollectionName::new("orders").unwrap(),
+            id: id(3),
+            version: Version::new(4),
+            health,
+            cause,
+        })
+        .collect()
+}
+
+fn healing() -> HealingStatistics {
+    let parts = HealedPart::ALL.into_iter().cycle();
+    let triggers = HealTrigger::ALL.into_iter().cycle();
+    let sources = HealSource::ALL.into_iter();
+    HealingStatistics {
+        scans: 1,
+        scanned_bytes: 2,
+        scanned_records: 3,
+        healed_reads: 4,
+        healed_documents: 5,
+        corrupted_documents: 6,
+        on_demand: 7,
+        background: 8,
+        rewritten_files: 9,
+        restored_copies: 10,
+        damaged_log: 11,
+        last_scan_ms: 12,
+        last_healing: Some(MaintenanceRun {
+            finished_at_ms: 1,
+            duration_us: 2,
+            documents: 3,
+            bytes: 4,
+        }),
+        is_scanning: true,
+        lost: damaged(),
+        witnesses: sources
+            .zip(parts)
+            .zip(triggers)
+            .map(|((source, part), trigger)| HealWitness {
+                at_ms: 1,
+                part,
+                file: "db.data.7".to_owned(),
+                offset: 8,
+                source,
+                trigger,
+                document: (part == HealedPart::Document)
+                    .then(|| ("orders".to_owned(), id(3), Version::new(4))),
+            })
+            .collect(),
+        healing_us: 13,
+    }
 }

@@ -109,6 +109,7 @@ fn need(command: &Command) -> Need<'_> {
         Command::Scan(_)
         | Command::Count { .. }
         | Command::ListCollections { .. }
+        | Command::HealStatistics { .. }
         | Command::CloseDatabase { .. }
         | Command::Statistics { database: Some(_) }
         // What a transaction writes is asked for by its operations.
@@ -118,7 +119,12 @@ fn need(command: &Command) -> Need<'_> {
         Command::CreateCollection { .. } | Command::DeleteCollection { .. } => {
             Need::Opened(Role::Write)
         }
-        Command::Checkpoint { .. } | Command::Compact { .. } => Need::Opened(Role::Admin),
+        Command::Checkpoint { .. }
+        | Command::Compact { .. }
+        | Command::Heal { .. }
+        | Command::HealAll { .. }
+        // It reads everything there is, as long as it takes.
+        | Command::Validate { .. } => Need::Opened(Role::Admin),
         Command::OpenDatabase { name, create } => match create {
             CreateMode::Never | CreateMode::IfMissing => Need::In(name, Role::Read),
             CreateMode::Always => Need::In(name, Role::Admin),
@@ -335,6 +341,35 @@ mod tests {
                 change: QuotaChange::default(),
             },
             [None, None, A],
+        ),
+        (
+            "heal",
+            |_| Command::Heal {
+                database: id(),
+                collection: collection(),
+                id: DocumentId::MIN,
+                accept_older_version: false,
+            },
+            [A, A, A],
+        ),
+        (
+            "heal all",
+            |_| Command::HealAll { database: id() },
+            [A, A, A],
+        ),
+        (
+            "validate",
+            |_| Command::Validate {
+                database: id(),
+                collection: None,
+                id: None,
+            },
+            [A, A, A],
+        ),
+        (
+            "heal statistics",
+            |_| Command::HealStatistics { database: id() },
+            [R, R, R],
         ),
         (
             "open",

@@ -7,6 +7,7 @@ use docdb_ipc::{
 use docdb_types::{DatabaseId, DatabaseName, Effect, QuotaChange};
 
 use super::awaited::Answer;
+use super::healing::HealingTask;
 use super::statistics;
 use super::tally::micros;
 use crate::access::Identity;
@@ -36,6 +37,10 @@ pub(crate) enum CatalogTask {
     ChangeQuotas {
         name: DatabaseName,
         change: QuotaChange,
+    },
+    Healing {
+        database: DatabaseId,
+        task: HealingTask,
     },
 }
 
@@ -78,6 +83,7 @@ impl CatalogTask {
                 let changed = shared.engine.change_quotas(&name, change);
                 changed.map(Reply::Quotas).into()
             }
+            Self::Healing { database, task } => task.run(shared, database).into(),
         }
     }
 }

@@ -4,6 +4,7 @@ mod awaited;
 mod catalog;
 mod collections;
 mod execute;
+mod healing;
 mod scan;
 mod statistics;
 mod tally;
@@ -12,5 +13,6 @@ mod transact;
 
 pub(crate) use awaited::{Answer, Awaited};
 pub(crate) use catalog::{CatalogTask, Settled};
+pub(crate) use healing::HealingTask;
 pub(crate) use statistics::status;
 pub(crate) use task::{Begun, Question, Task, Within};

@@ -189,6 +189,7 @@ struct Sum {
     queue_wait_us: Tally,
     last_checkpoint: Option<Run>,
     last_compaction: Option<Run>,
+    last_healing: Option<Run>,
 }
 
 impl Sum {
@@ -224,6 +225,7 @@ impl Sum {
             .add(syncs.buckets(), syncs.sum() as f64, syncs.max());
         self.last_checkpoint = newest(self.last_checkpoint, of.last_checkpoint);
         self.last_compaction = newest(self.last_compaction, of.last_compaction);
+        self.last_healing = newest(self.last_healing, of.healing.last_healing);
         if let Some(queue) = queue {
             self.queued += queue.queued as u64;
             self.queue_wait_us.add_waits(&queue.waits);
@@ -267,6 +269,7 @@ impl Sum {
             queue_wait_us: Some(self.queue_wait_us.distribution()),
             last_checkpoint: self.last_checkpoint.map(run),
             last_compaction: self.last_compaction.map(run),
+            last_healing: self.last_healing.map(run),
             ..DatabaseStatistics::default()
         }
     }
@@ -280,7 +283,7 @@ fn newest(one: Option<Run>, other: Option<Run>) -> Option<Run> {
         .max_by_key(|run| run.finished_at)
 }
 
-fn run(run: Run) -> MaintenanceRun {
+pub(super) fn run(run: Run) -> MaintenanceRun {
     let finished_at_ms = u64::try_from(run.finished_at.as_millis());
     MaintenanceRun {
         finished_at_ms: finished_at_ms.unwrap_or(u64::MAX),

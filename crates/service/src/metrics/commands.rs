@@ -22,13 +22,17 @@ pub(crate) enum CommandKind {
     Commit,
     Rollback,
     Compact,
+    Heal,
+    HealAll,
+    Validate,
+    HealStatistics,
     Metrics,
     ChangeQuotas,
 }
 
 impl CommandKind {
     /// All of them, in the order of their numbers.
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::Hello,
         Self::Ping,
         Self::Execute,
@@ -48,6 +52,10 @@ impl CommandKind {
         Self::Commit,
         Self::Rollback,
         Self::Compact,
+        Self::Heal,
+        Self::HealAll,
+        Self::Validate,
+        Self::HealStatistics,
         Self::Metrics,
         Self::ChangeQuotas,
     ];
@@ -74,6 +82,10 @@ impl CommandKind {
             Self::Commit => "commit",
             Self::Rollback => "rollback",
             Self::Compact => "compact",
+            Self::Heal => "heal",
+            Self::HealAll => "heal_all",
+            Self::Validate => "validate",
+            Self::HealStatistics => "heal_statistics",
             Self::Metrics => "metrics",
             Self::ChangeQuotas => "change_quotas",
         }
@@ -107,6 +119,10 @@ impl From<&Command> for CommandKind {
             Command::Commit { .. } => Self::Commit,
             Command::Rollback { .. } => Self::Rollback,
             Command::Compact { .. } => Self::Compact,
+            Command::Heal { .. } => Self::Heal,
+            Command::HealAll { .. } => Self::HealAll,
+            Command::Validate { .. } => Self::Validate,
+            Command::HealStatistics { .. } => Self::HealStatistics,
             Command::Metrics => Self::Metrics,
             Command::ChangeQuotas { .. } => Self::ChangeQuotas,
         }

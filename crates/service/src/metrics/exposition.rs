@@ -374,6 +374,44 @@ impl Exposition {
                 of.bytes,
             )?;
         }
+        let healing = &work.healing;
+        out.counters(
+            "healed_documents",
+            "Documents that were restored from another copy: for a read, and in a file.",
+            None,
+            [
+                ([("where", "read")], healing.healed_reads),
+                ([("where", "file")], healing.healed_documents),
+            ],
+        )?;
+        out.counters(
+            "healings",
+            "Repairs of files, by what made them.",
+            None,
+            [
+                ([("trigger", "on_demand")], healing.on_demand),
+                ([("trigger", "background")], healing.background),
+            ],
+        )?;
+        let lost = "Documents that were found damaged without another copy.";
+        out.counter("corrupted_documents", lost, healing.corrupted_documents)?;
+        let copies = "Parity, manifests and other copies that were written anew.";
+        out.counter("restored_copies", copies, healing.restored_copies)?;
+        let log = "Damaged places of logs that scrubs met.";
+        out.counter("damaged_log_places", log, healing.damaged_log)?;
+        out.counter("scrubs", "Scrubs that were finished.", healing.scans)?;
+        out.byte_counter(
+            "scrubbed",
+            "Bytes that scrubs looked at.",
+            healing.scanned_bytes,
+        )?;
+        let took = [([], Buckets::of_micros(&healing.work.took_us))];
+        out.histograms(
+            "healing_duration",
+            "How long each took.",
+            Some(&Unit::Seconds),
+            took,
+        )?;
         out.histograms(
             "recovery_duration",
             "How long opening a database took.",

@@ -11,7 +11,7 @@ use super::connection::Session;
 use super::event::{Source, Tag};
 use super::order::{Access, Begin, Scope};
 use crate::access::{Identity, authorize};
-use crate::dispatch::{Awaited, Begun, CatalogTask, Question, Task, Within};
+use crate::dispatch::{Awaited, Begun, CatalogTask, HealingTask, Question, Task, Within};
 use crate::job::{Job, refused, stopping};
 use crate::lead::Leading;
 use crate::metrics::Pending;
@@ -33,6 +33,7 @@ enum Work {
     Catalog(CatalogTask),
     Checkpoint(DatabaseId),
     Compact(DatabaseId),
+    Healing(DatabaseId, HealingTask),
     Close(DatabaseId),
 }
 
@@ -150,6 +151,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 let task = CatalogTask::ChangeQuotas { name, change };
                 (Scope::Connection, Work::Catalog(task))
             }
+            Command::Heal {
+                database,
+                collection,
+                id,
+                accept_older_version,
+            } => Work::healing(
+                database,
+                HealingTask::Heal {
+                    collection,
+                    id,
+                    accept_older_version,
+                },
+            ),
+            Command::HealAll { database } => Work::healing(database, HealingTask::HealAll),
+            Command::Validate {
+                database,
+                collection,
+                id,
+            } => Work::healing(database, HealingTask::Validate { collection, id }),
+            Command::HealStatistics { database } => {
+                Work::healing(database, HealingTask::Statistics)
+            }
             Command::CloseDatabase { database } => (Scope::Connection, Work::Close(database)),
             Command::OpenDatabase { name, create } => (
                 Scope::Connection,
@@ -202,6 +225,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 Work::Compact(database) if self.opened.contains_key(&database) => {
                     self.begin_catalog(tag, CatalogTask::Compact { database });
                 }
+                Work::Healing(database, task) if self.opened.contains_key(&database) => {
+                    self.begin_catalog(tag, CatalogTask::Healing { database, task });
+                }
                 Work::Close(database) if self.opened.contains_key(&database) => {
                     self.forget(database);
                     self.answer(tag, Ok(Reply::DatabaseClosed));
@@ -210,6 +236,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 Work::Ask(database, _)
                 | Work::Checkpoint(database)
                 | Work::Compact(database)
+                | Work::Healing(database, _)
                 | Work::Close(database) => {
                     let reason = format!("database {database} is not open on this connection");
                     self.answer(tag, Err(Error::new(Code::DbNotOpen, reason)));
@@ -342,6 +369,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 }
 
 impl Work {
+    fn healing(database: DatabaseId, task: HealingTask) -> (Scope, Self) {
+        (
+            Scope::Database(database, Access::Alone),
+            Self::Healing(database, task),
+        )
+    }
+
     fn ask(database: DatabaseId, question: Question) -> (Scope, Self) {
         (
             Scope::Database(database, question.access()),

@@ -107,13 +107,43 @@ async fn a_database_that_lost_part_of_its_log_reads_what_it_has_and_says_what_it
     watched.serves("elsewhere", &create(1, "{}")).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_document_whose_bytes_have_changed_is_refused_and_its_neighbours_are_served() {
+/// A checkpoint, and the data file that it wrote.
+async fn moved() -> (Watched, PathBuf) {
     let mut watched = filled().await;
     let moved = watched.ask(&checkpoint(watched.database)).await;
     assert!(matches!(moved, Ok(Reply::Checkpoint(report)) if report.documents == DOCUMENTS));
     let data = files(&watched.harness.directory.path().join("data"), "a.data.");
-    damage(data.last().expect("a data file"), 7);
+    let last = data.last().expect("a data file").clone();
+    (watched, last)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_document_whose_bytes_have_changed_is_served_from_another_copy_within_a_moment() {
+    let (mut watched, data) = moved().await;
+    damage(&data, 7);
+    let begun = Instant::now();
+    for id in 1..=DOCUMENTS {
+        assert_eq!(watched.document(id).await, text(id));
+    }
+    assert!(begun.elapsed() < PATIENCE);
+    while data.exists() {
+        assert!(begun.elapsed() < PATIENCE, "the damaged file stays");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(watched.document(7).await, text(7));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_document_without_a_whole_copy_is_refused_and_its_neighbours_are_served() {
+    let (mut watched, data) = moved().await;
+    damage(&data, 7);
+    let directory = watched.harness.directory.path().join("data");
+    for parity in files(&directory, "a.parity.") {
+        std::fs::remove_file(parity).unwrap();
+    }
+    for segment in files(&directory.join("wal"), "a.wal") {
+        damage(&segment, 7);
+    }
     for id in 1..=DOCUMENTS {
         if id == 7 {
             watched

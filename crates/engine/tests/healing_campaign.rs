@@ -1,0 +1,343 @@
+//! Every kind of file, damaged at random places: nothing wrong, nothing silently older or absent: a
+//! database whose log has lost transactions says that it has; what one damage does to data files, their parity and what is kept twice is healed.
+//!
+//! `DOCDB_CAMPAIGN=20000 cargo test --release -p docdb-engine --test healing_campaign -- --nocapture`
+//! runs that many cases; `DOCDB_CAMPAIGN_SEED` begins elsewhere.
+#![expect(clippy::unwrap_used, reason = "a test ends where something fails")]
+
+mod documents;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use docdb_engine::{Condition, Engine, EngineOptions, LogicalDb, OpenMode};
+use docdb_types::{Code, CollectionName};
+use docdb_vfs::{CrashProfile, SimVfs};
+
+use documents::{by_hand, create, document, id, name};
+
+const COLLECTION: CollectionName = CollectionName::DEFAULT;
+const DOCUMENTS: u64 = 1200;
+/// Written and not yet covered by a checkpoint.
+const LOGGED: u64 = 60;
+/// Documents that were deleted: they must stay so.
+const DELETED: u64 = 20;
+const BLOCK: u64 = 4096;
+/// Data blocks of one stripe of parity.
+const STRIPE: u64 = 16;
+
+fn options() -> EngineOptions {
+    EngineOptions {
+        segment_bytes: 32 * 1024,
+        keep_segments: 0,
+        automatic_compaction: false,
+        ..by_hand()
+    }
+}
+
+fn text(number: u64, round: u64) -> String {
+    let filler = "z".repeat(700 + (number % 13) as usize * 70);
+    format!(r#"{{"n":{number},"round":{round},"filler":"{filler}"}}"#)
+}
+
+/// What a document has to be; `None`: nothing. The last one is in the last append of the log, of
+/// which nothing behind it says that it was durable.
+fn expected(number: u64) -> Option<String> {
+    if number <= DELETED {
+        return None;
+    }
+    let is_logged = number > DOCUMENTS - LOGGED;
+    Some(text(number, if is_logged { 2 } else { number % 2 }))
+}
+
+fn write(database: &Arc<LogicalDb>, number: u64, round: u64) {
+    let document = document(&text(number, round));
+    database.upsert(&COLLECTION, id(number), document).unwrap();
+}
+
+/// A database with two data files, older versions in the first one, deletions, and a log of several
+/// segments behind them; as a crash leaves it.
+fn sample() -> SimVfs {
+    let disk = SimVfs::new(11);
+    let engine = Engine::open(disk.host(), options()).unwrap();
+    let database = create(&engine, "a");
+    for number in 1..=DOCUMENTS {
+        write(&database, number, 0);
+    }
+    database.checkpoint().unwrap();
+    for number in (1..=DOCUMENTS).filter(|number| number % 2 == 1) {
+        write(&database, number, 1);
+    }
+    for number in 1..=DELETED {
+        database.delete(&COLLECTION, id(number), None).unwrap();
+    }
+    database.checkpoint().unwrap();
+    // Writes the journal, which is one of the kinds.
+    database.scrub().unwrap();
+    for number in DOCUMENTS - LOGGED + 1..=DOCUMENTS {
+        write(&database, number, 2);
+    }
+    let after = disk.kill();
+    drop(database);
+    drop(engine);
+    after
+}
+
+/// A generator (SplitMix64): one seed, one campaign.
+fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut mixed = *state;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Catalog,
+    Manifest,
+    Data,
+    Parity,
+    Journal,
+    SealedLog,
+    ActiveLog,
+}
+
+const KINDS: [Kind; 7] = [
+    Kind::Catalog,
+    Kind::Manifest,
+    Kind::Data,
+    Kind::Parity,
+    Kind::Journal,
+    Kind::SealedLog,
+    Kind::ActiveLog,
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Harm {
+    Flip,
+    Zero512,
+    Zero4K,
+    Zero64K,
+    /// Two blocks of one stripe, as far as the parity reaches.
+    TwoOfStripe,
+    /// More blocks of one stripe than its parity restores.
+    FourOfStripe,
+}
+
+const HARMS: [Harm; 6] = [
+    Harm::Flip,
+    Harm::Zero512,
+    Harm::Zero4K,
+    Harm::Zero64K,
+    Harm::TwoOfStripe,
+    Harm::FourOfStripe,
+];
+
+impl Kind {
+    fn has(self, path: &Path) -> bool {
+        let path = path.to_string_lossy();
+        match self {
+            Self::Catalog => path.ends_with(".catalog"),
+            Self::Manifest => path.ends_with("a.manifest"),
+            Self::Data => path.contains("/a.data."),
+            Self::Parity => path.contains("/a.parity."),
+            Self::Journal => path.ends_with("a.healing"),
+            Self::SealedLog => path.contains("/a.wal."),
+            Self::ActiveLog => path.ends_with("/a.wal"),
+        }
+    }
+
+    /// Whether everything is as before once the scrub has been through, whatever one damage of up to
+    /// 4 KiB, or of two blocks in one stripe, was.
+    fn is_healed(self, harm: Harm, length: u64) -> bool {
+        match self {
+            Self::Data => {
+                let stripes = length / BLOCK / STRIPE;
+                harm != Harm::FourOfStripe && (harm != Harm::Zero64K || stripes > STRIPE)
+            }
+            // No document is in them; the scrub writes them anew.
+            Self::Parity | Self::Journal => true,
+            Self::Catalog | Self::Manifest => harm == Harm::Flip || harm == Harm::Zero512,
+            Self::SealedLog | Self::ActiveLog => false,
+        }
+    }
+}
+
+fn harm(disk: &SimVfs, path: &Path, harm: Harm, random: &mut u64) -> bool {
+    let length = disk.bytes(path).unwrap().len() as u64;
+    let zero = |at: u64, bytes: u64| {
+        let end = (at + bytes).min(length);
+        let zeros = vec![0; (end - at) as usize];
+        disk.corrupt(path, at, &zeros).unwrap();
+    };
+    let blocks = length / BLOCK;
+    match harm {
+        Harm::Flip => {
+            let at = next(random) % length;
+            disk.flip_bit(path, at, (next(random) % 8) as u32).unwrap();
+        }
+        Harm::Zero512 => zero(next(random) % length / 512 * 512, 512),
+        Harm::Zero4K => zero(next(random) % length / BLOCK * BLOCK, BLOCK),
+        Harm::Zero64K => zero(next(random) % length / BLOCK * BLOCK, 16 * BLOCK),
+        Harm::TwoOfStripe | Harm::FourOfStripe => {
+            let apart = blocks.div_ceil(STRIPE);
+            if apart == 0 {
+                return false;
+            }
+            let count = if harm == Harm::TwoOfStripe { 2 } else { 4 };
+            let stripe = next(random) % apart;
+            let first = next(random) % (STRIPE - count);
+            for member in first..first + count {
+                let block = stripe + member * apart;
+                if block < blocks {
+                    zero(block * BLOCK, BLOCK);
+                }
+            }
+        }
+    }
+    true
+}
+
+/// What a look at every document found.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Look {
+    right: u64,
+    named: u64,
+    /// Older versions in a database that says that it has lost transactions.
+    older: u64,
+}
+
+#[derive(Debug, Default)]
+struct Row {
+    cases: u64,
+    untouched: u64,
+    healed: u64,
+    partly: u64,
+    refused: u64,
+    named: u64,
+    older: u64,
+}
+
+fn look(database: &Arc<LogicalDb>, case: &str) -> Look {
+    let mut look = Look::default();
+    for number in 1..=DOCUMENTS {
+        let expected = expected(number);
+        match database.read(&COLLECTION, id(number)) {
+            Ok(outcome) => {
+                let found = String::from_utf8_lossy(&outcome.document.unwrap()).into_owned();
+                if expected.as_ref() == Some(&found) {
+                    look.right += 1;
+                    continue;
+                }
+                let is_older = (0..2).any(|round| found == text(number, round));
+                let is_tail = number == DOCUMENTS;
+                let is_told = database.condition() == Condition::Degraded;
+                assert!(
+                    is_older && (is_tail || is_told),
+                    "{case}: document {number} is wrong or older"
+                );
+                look.older += u64::from(!is_tail);
+            }
+            Err(error) if error.code() == Code::DocNotFound => {
+                assert_eq!(
+                    expected, None,
+                    "{case}: document {number} is silently absent"
+                );
+                look.right += 1;
+            }
+            Err(error) => {
+                let codes = [Code::CorruptRecord, Code::CorruptLog];
+                assert!(codes.contains(&error.code()), "{case}: {error}");
+                look.named += 1;
+            }
+        }
+    }
+    look
+}
+
+/// Opens, reads everything, scrubs, and reads again.
+fn run(disk: &SimVfs, must_heal: bool, case: &str, row: &mut Row) {
+    row.cases += 1;
+    let refused = |row: &mut Row, why: &docdb_types::Error| {
+        assert!(!must_heal, "{case}: {why}");
+        row.refused += 1;
+    };
+    let engine = match Engine::open(disk.host(), options()) {
+        Ok(engine) => engine,
+        Err(error) => return refused(row, &error),
+    };
+    let database = match engine.open_database(&name("a"), OpenMode::ExistingOnly) {
+        Ok(opened) => opened.database,
+        Err(error) => return refused(row, &error),
+    };
+    let first = look(&database, case);
+    let damages = match database.scrub() {
+        Ok(scrub) => scrub.damages + database.statistics().healing.healed_reads,
+        Err(error) => {
+            assert!(!must_heal, "{case}: {error}");
+            1
+        }
+    };
+    let second = look(&database, case);
+    assert!(second.named <= first.named.max(second.named), "{case}");
+    if must_heal {
+        assert_eq!(first.named, 0, "{case}: a read was not answered");
+        assert_eq!(second.named, 0, "{case}: not healed");
+        assert_eq!(database.scrub().unwrap().damages, 0, "{case}: not healed");
+    }
+    row.named += second.named;
+    row.older += second.older;
+    if second.named > 0 || second.older > 0 {
+        row.partly += 1;
+    } else if damages > 0 {
+        row.healed += 1;
+    } else {
+        row.untouched += 1;
+    }
+}
+
+#[test]
+fn no_damage_gives_wrong_older_or_silently_absent_documents() {
+    let cases: u64 = std::env::var("DOCDB_CAMPAIGN")
+        .ok()
+        .and_then(|cases| cases.parse().ok())
+        .unwrap_or(60);
+    let mut random = std::env::var("DOCDB_CAMPAIGN_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or(1);
+    let sample = sample();
+    let mut rows: BTreeMap<(Kind, Harm), Row> = BTreeMap::new();
+    for number in 0..cases {
+        // Data files are most of what there is.
+        let kind = match number % 2 {
+            0 => Kind::Data,
+            _ => KINDS[(next(&mut random) % KINDS.len() as u64) as usize],
+        };
+        let harms = if kind == Kind::Data { 6 } else { 4 };
+        let how = HARMS[(next(&mut random) % harms) as usize];
+        let disk = sample.crash(CrashProfile::KeepAll, number);
+        let paths: Vec<PathBuf> = disk.paths().into_iter().filter(|it| kind.has(it)).collect();
+        assert!(!paths.is_empty(), "{kind:?}");
+        let path = &paths[(next(&mut random) % paths.len() as u64) as usize];
+        let length = disk.bytes(path).unwrap().len() as u64;
+        if !harm(&disk, path, how, &mut random) {
+            continue;
+        }
+        let case = format!("case {number}: {how:?} of {}", path.display());
+        let row = rows.entry((kind, how)).or_default();
+        run(&disk, kind.is_healed(how, length), &case, row);
+    }
+    println!(
+        "| file | damage | cases | whole at once | healed | some named | not opened | named | older |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|");
+    for ((kind, how), row) in &rows {
+        println!(
+            "| {kind:?} | {how:?} | {} | {} | {} | {} | {} | {} | {} |",
+            row.cases, row.untouched, row.healed, row.partly, row.refused, row.named, row.older
+        );
+    }
+}
