@@ -2,7 +2,6 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use docdb_storage::{Manifest, StorageError, StorageFile, StorageHome, manifest_path};
 use docdb_types::{Code, DatabaseName, DatabaseUid, Error};
@@ -16,7 +15,6 @@ use super::signals::Signals;
 use super::totals::Totals;
 use crate::catalog::Identity;
 use crate::database::LogicalDb;
-use crate::healing::{JOURNAL_SUFFIX, journal_path};
 use crate::options::DatabaseOptions;
 use crate::quota::Gate;
 use crate::trouble;
@@ -74,7 +72,7 @@ impl LogicalDatabases {
     /// Whether a file holds something that a person may want to keep. A file that cannot be judged
     /// does.
     fn holds_data(&self, name: &DatabaseName, file: &str) -> bool {
-        if file.ends_with(".tmp") || file.ends_with(JOURNAL_SUFFIX) {
+        if file.ends_with(".tmp") {
             return false;
         }
         match file.strip_prefix(name.as_str()) {
@@ -173,10 +171,6 @@ impl Databases for LogicalDatabases {
                 }
             }
         }
-        match files.remove(&journal_path(directory, name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-            _ => {}
-        }
         // Also where nothing is left: an earlier removal may have been cut off before its sync.
         files.sync_dir(directory).map_err(failed)?;
         docdb_wal::destroy(files, &self.options.wal_directory, name).map_err(trouble::of_log)
@@ -206,7 +200,7 @@ impl Databases for LogicalDatabases {
     }
 
     fn is_idle(database: &LogicalDb) -> bool {
-        database.index.open_snapshots() == 0 && !database.healing.is_scanning()
+        database.index.open_snapshots() == 0
     }
 
     fn close(&self, database: &LogicalDb) -> Result<(), Error> {
@@ -235,25 +229,16 @@ impl Databases for LogicalDatabases {
     fn compact(&self, database: &LogicalDb) -> Result<(), Error> {
         database.compact_beside()
     }
-
-    fn heal(&self, database: &LogicalDb) -> Result<(), Error> {
-        database.heal_wanted()
-    }
-
-    fn scrub(&self, database: &LogicalDb) -> Result<Duration, Error> {
-        database.scrub_beside()
-    }
 }
 
-/// The database that a file of this name belongs to: `<db>.manifest`, `<db>.data.<n>`,
-/// `<db>.parity.<n>`, `<db>.healing`, `<db>.wal`, `<db>.wal.<n>`, each also with `.tmp` behind it. No name is that of two databases.
+/// The database that a file of this name belongs to: `<db>.manifest`, `<db>.data.<n>`, `<db>.wal`,
+/// `<db>.wal.<n>`, each also with `.tmp` behind it. No name is that of two databases.
 fn owner(file: &OsStr) -> Option<DatabaseName> {
     let file = file.to_str()?;
     let file = file.strip_suffix(".tmp").unwrap_or(file);
     let plain = file
         .strip_suffix(".manifest")
-        .or_else(|| file.strip_suffix(".wal"))
-        .or_else(|| file.strip_suffix(JOURNAL_SUFFIX));
+        .or_else(|| file.strip_suffix(".wal"));
     let numbered = || {
         let (stem, number) = file.rsplit_once('.')?;
         let counted = number.bytes().all(|byte| byte.is_ascii_digit())
@@ -261,8 +246,7 @@ fn owner(file: &OsStr) -> Option<DatabaseName> {
             && !number.starts_with('0');
         let stem = stem
             .strip_suffix(".data")
-            .or_else(|| stem.strip_suffix(".wal"))
-            .or_else(|| stem.strip_suffix(".parity"))?;
+            .or_else(|| stem.strip_suffix(".wal"))?;
         counted.then_some(stem)
     };
     DatabaseName::new(plain.or_else(numbered)?).ok()
@@ -283,10 +267,6 @@ mod tests {
             ("a.wal.tmp", Some("a")),
             ("a.data.3", Some("a")),
             ("a.data.3.tmp", Some("a")),
-            ("a.parity.3", Some("a")),
-            ("a.parity.3.tmp", Some("a")),
-            ("a.healing", Some("a")),
-            ("a.healing.tmp", Some("a")),
             ("a.wal.1.manifest", Some("a.wal.1")),
             ("a.data.1.wal.2", Some("a.data.1")),
             (".hidden.wal", Some(".hidden")),
