@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use docdb_storage::{
     DataFileMetadata, DataFileNumber, DataFileRecord, DataFileWriter, Entry, LogPosition, Manifest,
-    Parity, Record, RecordKind, StorageHome,
+    Record, RecordKind, StorageHome,
 };
 use docdb_types::{CollectionId, DocumentId, Error, TransactionId};
 use docdb_wal::Lsn;
@@ -104,9 +104,9 @@ impl Checkpointer {
         }
         // Also where nothing is left to be copied: should the manifest be lost, the newest data file
         // says how far the log is covered.
-        let writer =
-            DataFileWriter::create(&self.home, self.manifest.next_data_file, Parity::DEFAULT)
-                .map_err(trouble::of_storage)?;
+        let parity = database.options.healing.parity();
+        let writer = DataFileWriter::create(&self.home, self.manifest.next_data_file, parity)
+            .map_err(trouble::of_storage)?;
         let mut copy = Copy { database, writer };
         for collection in &metadata.collections {
             copy.collection(collection.id, metadata.covered)?;

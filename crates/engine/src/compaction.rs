@@ -7,13 +7,15 @@
 use std::time::Duration;
 
 use docdb_storage::{
-    CompactionCandidate, CompactionPolicy, DataFileNumber, Merge, MergeStep, Parity, StorageError,
+    CompactionCandidate, CompactionPolicy, DataFileMetadata, DataFileNumber, DataFileRecord, Merge,
+    MergeStep, StorageError,
 };
 use docdb_types::Error;
 use parking_lot::MutexGuard;
 
 use crate::checkpoint::Checkpointer;
 use crate::database::{LogicalDb, MaintenanceRun};
+use crate::healing::HealTrigger;
 use crate::trouble;
 
 /// Dead share that is left alone in a database that nobody writes to. While it is written to, more
@@ -132,11 +134,14 @@ impl LogicalDb {
         }
     }
 
-    /// Merges until the policy is content, or the database is being ended.
+    /// Merges until the policy is content or the database is being ended, but no more than the files
+    /// that are there now can take: beside writers that never pause it would never end.
     fn compact_by(&self, policy: &CompactionPolicy) -> Result<CompactionReport, Error> {
         let begun = self.signals.now();
         let mut report = CompactionReport::default();
-        loop {
+        // Each file that is there is merged with others once, and rewritten alone once, at most.
+        let most = 2 * self.files.view().iter().count() as u64 + 1;
+        while report.merges < most {
             let mut checkpointer = self.checkpointer.lock();
             let merged = checkpointer.merge_next(self, policy);
             // A checkpoint that waits has its turn first.
@@ -225,7 +230,7 @@ impl Checkpointer {
             live: &live,
             inputs,
             output: self.manifest.next_data_file,
-            parity: Parity::DEFAULT,
+            parity: database.options.healing.parity(),
             metadata: &metadata,
         };
         let merged = merge.run(&mut |file, entry| {
@@ -240,16 +245,10 @@ impl Checkpointer {
             Ok(record) => record,
             Err(StorageError::Stopped) => return Ok(None),
             Err(error) => {
-                self.set_damaged_aside(inputs, &error);
+                self.set_damaged_aside(database, inputs, &error);
                 return Err(trouble::of_storage(error));
             }
         };
-        // ORDER: what replaced the records that were left out must be durable before the manifest
-        // lets go of them.
-        Self::settle_log(database)?;
-        // CRASH: in front of this the new file is an orphan; behind it the old ones are.
-        self.store_manifest(record, &metadata)?;
-        Self::take_in(database, &record)?;
         let replaced = inputs.iter().filter_map(|number| live.get(*number));
         let report = CompactionReport {
             merges: 1,
@@ -259,18 +258,44 @@ impl Checkpointer {
             written_bytes: record.file_bytes,
         };
         drop(live);
-        database.files.retire(inputs);
+        self.replace(database, inputs, record, &metadata)?;
         Ok(Some(report))
+    }
+
+    /// Puts a data file in the place of those that it was merged from.
+    pub(crate) fn replace(
+        &mut self,
+        database: &LogicalDb,
+        inputs: &[DataFileNumber],
+        record: DataFileRecord,
+        metadata: &DataFileMetadata,
+    ) -> Result<(), Error> {
+        // ORDER: what replaced the records that were left out must be durable before the manifest
+        // lets go of them.
+        Self::settle_log(database)?;
+        // CRASH: in front of this the new file is an orphan; behind it the old ones are.
+        self.store_manifest(record, metadata)?;
+        Self::take_in(database, &record)?;
+        database.files.retire(inputs);
+        Ok(())
     }
 
     /// Leaves the file of a damaged record out of further merges: they would end at it again, and
     /// the others are none the worse.
-    fn set_damaged_aside(&mut self, inputs: &[DataFileNumber], error: &StorageError) {
+    fn set_damaged_aside(
+        &mut self,
+        database: &LogicalDb,
+        inputs: &[DataFileNumber],
+        error: &StorageError,
+    ) {
         if let StorageError::Corrupt { path, .. } = error {
             let damaged = inputs
                 .iter()
                 .find(|number| self.home.data_file_path(**number) == *path);
             self.set_aside.extend(damaged);
+            if let Some(damaged) = damaged {
+                database.want_rewrite(*damaged, HealTrigger::Scrub);
+            }
         }
     }
 }

@@ -46,6 +46,7 @@ mod checkpoint;
 mod commit;
 mod compaction;
 mod database;
+mod healing;
 mod options;
 pub mod patch;
 mod pool;
@@ -69,6 +70,11 @@ pub use database::{
 };
 pub use docdb_vfs::{Host, read_whole, write_whole};
 pub use docdb_wal::Histogram;
+pub use healing::{
+    DamagedEntry, DocumentHealth, HealAccept, HealSource, HealTrigger, Healed, HealedDatabase,
+    HealedDocument, HealingFigures, HealingOptions, HealingReport, ScrubReport, ValidatedDocument,
+    ValidationReport, Witness,
+};
 pub use options::{DatabaseOptions, EngineOptions, Housekeeping, InvalidOption};
 pub use pool::{
     DatabaseInfo, DatabaseStatus, Engine, EngineStatistics, MemoryBudget, MemoryShare, OpenMode,
@@ -78,5 +84,5 @@ pub use quota::{Gate, Pass, QuotaRefusals};
 pub use transaction::{Transaction, TransactionLimits, TransactionStatistics};
 pub use verification::{
     DamagedDocument, DirectoryReport, Finding, LostTransactions, Repaired, Severity,
-    VerifiedDatabase, repair, verify,
+    VerifiedDatabase, heal, repair, verify,
 };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use docdb_storage::CompactionPolicy;
 use docdb_types::{Code, Error, FsyncMode, Limits};
 
+use crate::healing::HealingOptions;
 use crate::transaction::TransactionLimits;
 
 const MIB: u64 = 1024 * 1024;
@@ -66,6 +67,8 @@ pub struct EngineOptions {
     pub limits: Limits,
     /// Bounds on snapshots and transactions.
     pub transactions: TransactionLimits,
+    /// How damage is found and restored.
+    pub healing: HealingOptions,
     /// Who does what is due beside requests.
     pub housekeeping: Housekeeping,
 }
@@ -118,6 +121,8 @@ pub struct DatabaseOptions {
     pub limits: Limits,
     /// Bounds on snapshots and transactions.
     pub transactions: TransactionLimits,
+    /// How damage is found and restored.
+    pub healing: HealingOptions,
 }
 
 impl Default for EngineOptions {
@@ -158,6 +163,7 @@ impl EngineOptions {
             idle_timeout: Duration::from_secs(5 * 60),
             limits: Limits::DEFAULT,
             transactions: TransactionLimits::DEFAULT,
+            healing: HealingOptions::DEFAULT,
             housekeeping: Housekeeping::Background,
         }
     }
@@ -288,6 +294,22 @@ impl EngineOptions {
             limits.open > 0,
             &limits.open,
             "1 and up",
+        )?;
+        self.validate_healing()
+    }
+
+    fn validate_healing(&self) -> Result<(), InvalidOption> {
+        rule(
+            "healing.max_batch_size",
+            self.healing.max_batch_size > 0,
+            &self.healing.max_batch_size,
+            "1 and up",
+        )?;
+        rule(
+            "healing.parity_percent",
+            self.healing.parity_percent <= 100,
+            &self.healing.parity_percent,
+            "0 to 100",
         )
     }
 
@@ -315,6 +337,7 @@ impl EngineOptions {
             memory_bytes: self.database_memory_bytes,
             limits: self.limits,
             transactions: self.transactions,
+            healing: self.healing,
         }
     }
 }
@@ -373,7 +396,7 @@ mod tests {
     #[test]
     fn each_wrong_field_is_named() {
         type Break = fn(&mut EngineOptions);
-        let cases: [(&str, Break); 20] = [
+        let cases: [(&str, Break); 22] = [
             ("data_directory", |o| o.data_directory = PathBuf::new()),
             ("wal_directory", |o| o.wal_directory = PathBuf::new()),
             ("fsync_interval", |o| o.fsync_interval = Duration::ZERO),
@@ -406,6 +429,8 @@ mod tests {
                 o.transactions.bytes = (64 << 20) + 1;
             }),
             ("transactions.open", |o| o.transactions.open = 0),
+            ("healing.max_batch_size", |o| o.healing.max_batch_size = 0),
+            ("healing.parity_percent", |o| o.healing.parity_percent = 101),
         ];
         for (field, break_it) in cases {
             let mut options = EngineOptions::default();

@@ -17,14 +17,14 @@ use std::time::Duration;
 
 use docdb_storage::{FileSet, Index};
 use docdb_types::{Code, CollectionId, CollectionName, DatabaseId, DatabaseName, Error, FsyncMode};
-use docdb_vfs::Clock;
 use docdb_wal::group::GroupQueue;
 use docdb_wal::{LogReader, Lsn};
 use parking_lot::Mutex;
 
 use crate::catalog::Identity;
 use crate::checkpoint::Checkpointer;
-use crate::commit::{Committer, Gathering, Work};
+use crate::commit::{Committer, Work};
+use crate::healing::Healing;
 use crate::options::DatabaseOptions;
 use crate::pool::{MemoryShare, Reserve, Signals};
 use crate::quota::Gate;
@@ -58,8 +58,6 @@ pub struct LogicalDb {
     /// What it may use.
     pub(crate) gate: Arc<Gate>,
     queue: GroupQueue<Work>,
-    gathering: Gathering,
-    clock: Arc<dyn Clock>,
     memory: MemoryShare,
     pub(crate) reserve: Arc<Reserve>,
     /// How far data files cover the log, as a log position.
@@ -74,6 +72,7 @@ pub struct LogicalDb {
     ending: AtomicBool,
     leases: Arc<lease::Leases>,
     pub(crate) transactions: Arc<OpenTransactions>,
+    pub(crate) healing: Healing,
 }
 
 impl LogicalDb {
@@ -104,6 +103,11 @@ impl LogicalDb {
     /// Whether it is being closed, or is closed.
     pub(crate) fn is_ending(&self) -> bool {
         self.ending.load(Ordering::Relaxed) || self.condition() == Condition::Closed
+    }
+
+    /// Whether requests wait for the committer.
+    pub(crate) fn is_loaded(&self) -> bool {
+        !self.queue.is_empty()
     }
 
     /// How far data files cover the log.

@@ -21,7 +21,8 @@ use super::texts::Texts;
 use super::{Health, LogicalDb};
 use crate::catalog::Identity;
 use crate::checkpoint::Checkpointer;
-use crate::commit::{Committer, Gathering, KeyTable, Remembered};
+use crate::commit::{Committer, KeyTable, Remembered};
+use crate::healing::{HealTrigger, Healing};
 use crate::options::DatabaseOptions;
 use crate::pool::{MemoryShare, Reserve, Signals};
 use crate::quota::Gate;
@@ -100,6 +101,7 @@ impl LogicalDb {
         }
         note(&identity, &recovery, &salvaged);
         remove_orphans(&home, &manifest)?;
+        let healing = Healing::load(host, &options, &identity);
         let last = recovery.last_transaction.max(manifest.last_transaction);
         let next = first_unused(last);
         let manifest_covered = manifest.covered.get();
@@ -109,8 +111,6 @@ impl LogicalDb {
             committer: Mutex::new(Committer::new(log, next, keys)),
             checkpointer: Mutex::new(Checkpointer::new(home, manifest)),
             queue: docdb_wal::group::GroupQueue::new(),
-            gathering: Gathering::default(),
-            clock: Arc::clone(&host.clock),
             covered: AtomicU64::new(manifest_covered),
             requested_bytes: AtomicU64::new(0),
             texts: Texts::new(memory.sibling()),
@@ -130,9 +130,14 @@ impl LogicalDb {
             ending: AtomicBool::new(false),
             leases: Arc::default(),
             transactions: Arc::default(),
+            healing,
         };
         database.publish_memory();
         database.signal_compaction(&database.checkpointer.lock());
+        for file in &salvaged {
+            database.want_rewrite(file.number, HealTrigger::Read);
+        }
+        database.signal_scrub();
         Ok(Arc::new(database))
     }
 
@@ -168,6 +173,7 @@ impl LogicalDb {
         // ORDER: behind this nothing writes to its files. A checkpoint or a merge that runs notices
         // the end at its next record.
         drop(self.checkpointer.lock());
+        self.healing.close();
         self.memory.publish(0);
         log.map_or(Ok(()), |log| log.close().map_err(trouble::of_log))
     }

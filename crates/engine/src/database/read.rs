@@ -1,7 +1,9 @@
 //! How a read goes: index, one positional read, checksum and identity.
 
 use bytes::Bytes;
-use docdb_storage::{DataFile, Entry, FilePin, Location, LogPosition, RecordIdentity};
+use docdb_storage::{
+    DataFile, Entry, FilePin, Location, LogPosition, RecordIdentity, StorageError,
+};
 use docdb_types::{Action, Change, CollectionId, DocumentId, Error, Operation, Outcome, Version};
 use docdb_wal::{Lsn, RecordKind, WalError, stored_bytes};
 
@@ -114,9 +116,41 @@ impl LogicalDb {
             Location::Log(position) => self.fetch_logged(collection, id, entry, position),
             Location::Data { file, offset } => {
                 let file = self.files.get(file).ok_or(Missed::Moved)?;
-                fetch_filed(&file, offset, collection, id, entry)
+                self.fetch_filed(&file, offset, collection, id, entry)
             }
         }
+    }
+
+    /// As [`fetch`](Self::fetch), without a look at any other copy.
+    pub(crate) fn fetch_stored(
+        &self,
+        collection: CollectionId,
+        id: DocumentId,
+        entry: &Entry,
+    ) -> Result<Bytes, Missed> {
+        match entry.location() {
+            Location::Log(position) => self.fetch_logged(collection, id, entry, position),
+            Location::Data { file, offset } => {
+                let file = self.files.get(file).ok_or(Missed::Moved)?;
+                read_filed(&file, offset, collection, id, entry)
+                    .map_err(|error| Missed::Failed(trouble::of_storage(error)))
+            }
+        }
+    }
+
+    /// Reads a record of a data file; one that is damaged, from another copy of the same version.
+    fn fetch_filed(
+        &self,
+        file: &DataFile,
+        offset: u64,
+        collection: CollectionId,
+        id: DocumentId,
+        entry: &Entry,
+    ) -> Result<Bytes, Missed> {
+        read_filed(file, offset, collection, id, entry).or_else(|met| {
+            self.read_damaged(file, offset, (collection, id), entry, met)
+                .map_err(Missed::Failed)
+        })
     }
 
     /// As [`fetch`](Self::fetch), from the files that a snapshot holds.
@@ -131,7 +165,7 @@ impl LogicalDb {
             Location::Log(position) => self.fetch_logged(collection, id, entry, position),
             // A checkpoint may have moved it to a file that is newer than the snapshot.
             Location::Data { file, offset } => match files.get(file) {
-                Some(file) => fetch_filed(&file, offset, collection, id, entry),
+                Some(file) => self.fetch_filed(&file, offset, collection, id, entry),
                 None => self.fetch(collection, id, entry),
             },
         }
@@ -165,13 +199,13 @@ impl LogicalDb {
     }
 }
 
-fn fetch_filed(
+fn read_filed(
     file: &DataFile,
     offset: u64,
     collection: CollectionId,
     id: DocumentId,
     entry: &Entry,
-) -> Result<Bytes, Missed> {
+) -> Result<Bytes, StorageError> {
     let key = id.to_key();
     let identity = RecordIdentity {
         collection,
@@ -180,7 +214,6 @@ fn fetch_filed(
     };
     file.read(offset, entry.length(), &identity)
         .map(Bytes::from)
-        .map_err(|error| Missed::Failed(trouble::of_storage(error)))
 }
 
 fn outcome(id: DocumentId, found: Found) -> Outcome {

@@ -8,6 +8,7 @@ use docdb_wal::{Histogram, WalStatistics};
 use parking_lot::Mutex;
 
 use super::{Condition, LogicalDb};
+use crate::healing::HealingFigures;
 use crate::quota::QuotaRefusals;
 use crate::transaction::TransactionStatistics;
 
@@ -146,6 +147,8 @@ pub struct DatabaseStatistics {
     pub recovery: Duration,
     /// What its log has done since it was opened.
     pub log: WalStatistics,
+    /// What its healing has done since then.
+    pub healing: HealingFigures,
 }
 
 #[derive(Debug, Default)]
@@ -227,6 +230,7 @@ impl LogicalDb {
             compactions: runs.compaction.work,
             recovery: self.counters.recovery,
             log,
+            healing: self.healing.figures(),
         }
     }
 

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use docdb_types::{DatabaseName, DatabaseUid, Error};
 
@@ -9,7 +10,8 @@ use crate::quota::Gate;
 /// What the pool needs of the layer that knows what is in a database.
 ///
 /// The pool calls for one database one at a time, except for [`sync`](Self::sync),
-/// [`checkpoint`](Self::checkpoint), [`compact`](Self::compact) and whatever the users of an open database do.
+/// [`checkpoint`](Self::checkpoint), [`compact`](Self::compact), [`heal`](Self::heal),
+/// [`scrub`](Self::scrub) and whatever the users of an open database do.
 pub(crate) trait Databases: Send + Sync + 'static {
     /// An open database.
     type Database: Send + Sync + 'static;
@@ -61,6 +63,12 @@ pub(crate) trait Databases: Send + Sync + 'static {
 
     /// Compacts what is worth it.
     fn compact(&self, database: &Self::Database) -> Result<(), Error>;
+
+    /// Rewrites what is known to be damaged.
+    fn heal(&self, database: &Self::Database) -> Result<(), Error>;
+
+    /// Goes on looking for damage for a moment; returns in what time to call again.
+    fn scrub(&self, database: &Self::Database) -> Result<Duration, Error>;
 }
 
 /// Files of a name that no database has.

@@ -2,6 +2,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use docdb_storage::{Manifest, StorageError, StorageFile, StorageHome, manifest_path};
 use docdb_types::{Code, DatabaseName, DatabaseUid, Error};
@@ -15,6 +16,7 @@ use super::signals::Signals;
 use super::totals::Totals;
 use crate::catalog::Identity;
 use crate::database::LogicalDb;
+use crate::healing::{JOURNAL_SUFFIX, journal_path};
 use crate::options::DatabaseOptions;
 use crate::quota::Gate;
 use crate::trouble;
@@ -72,7 +74,7 @@ impl LogicalDatabases {
     /// Whether a file holds something that a person may want to keep. A file that cannot be judged
     /// does.
     fn holds_data(&self, name: &DatabaseName, file: &str) -> bool {
-        if file.ends_with(".tmp") {
+        if file.ends_with(".tmp") || file.ends_with(JOURNAL_SUFFIX) {
             return false;
         }
         match file.strip_prefix(name.as_str()) {
@@ -171,6 +173,10 @@ impl Databases for LogicalDatabases {
                 }
             }
         }
+        match files.remove(&journal_path(directory, name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
         // Also where nothing is left: an earlier removal may have been cut off before its sync.
         files.sync_dir(directory).map_err(failed)?;
         docdb_wal::destroy(files, &self.options.wal_directory, name).map_err(trouble::of_log)
@@ -200,7 +206,7 @@ impl Databases for LogicalDatabases {
     }
 
     fn is_idle(database: &LogicalDb) -> bool {
-        database.index.open_snapshots() == 0
+        database.index.open_snapshots() == 0 && !database.healing.is_scanning()
     }
 
     fn close(&self, database: &LogicalDb) -> Result<(), Error> {
@@ -229,16 +235,25 @@ impl Databases for LogicalDatabases {
     fn compact(&self, database: &LogicalDb) -> Result<(), Error> {
         database.compact_beside()
     }
+
+    fn heal(&self, database: &LogicalDb) -> Result<(), Error> {
+        database.heal_wanted()
+    }
+
+    fn scrub(&self, database: &LogicalDb) -> Result<Duration, Error> {
+        database.scrub_beside()
+    }
 }
 
-/// The database that a file of this name belongs to: `<db>.manifest`, `<db>.data.<n>`, `<db>.wal`,
-/// `<db>.wal.<n>`, each also with `.tmp` behind it. No name is that of two databases.
+/// The database that a file of this name belongs to: `<db>.manifest`, `<db>.data.<n>`,
+/// `<db>.parity.<n>`, `<db>.healing`, `<db>.wal`, `<db>.wal.<n>`, each also with `.tmp` behind it. No name is that of two databases.
 fn owner(file: &OsStr) -> Option<DatabaseName> {
     let file = file.to_str()?;
     let file = file.strip_suffix(".tmp").unwrap_or(file);
     let plain = file
         .strip_suffix(".manifest")
-        .or_else(|| file.strip_suffix(".wal"));
+        .or_else(|| file.strip_suffix(".wal"))
+        .or_else(|| file.strip_suffix(JOURNAL_SUFFIX));
     let numbered = || {
         let (stem, number) = file.rsplit_once('.')?;
         let counted = number.bytes().all(|byte| byte.is_ascii_digit())
@@ -246,7 +261,8 @@ fn owner(file: &OsStr) -> Option<DatabaseName> {
             && !number.starts_with('0');
         let stem = stem
             .strip_suffix(".data")
-            .or_else(|| stem.strip_suffix(".wal"))?;
+            .or_else(|| stem.strip_suffix(".wal"))
+            .or_else(|| stem.strip_suffix(".parity"))?;
         counted.then_some(stem)
     };
     DatabaseName::new(plain.or_else(numbered)?).ok()
@@ -267,6 +283,10 @@ mod tests {
             ("a.wal.tmp", Some("a")),
             ("a.data.3", Some("a")),
             ("a.data.3.tmp", Some("a")),
+            ("a.parity.3", Some("a")),
+            ("a.parity.3.tmp", Some("a")),
+            ("a.healing", Some("a")),
+            ("a.healing.tmp", Some("a")),
             ("a.wal.1.manifest", Some("a.wal.1")),
             ("a.data.1.wal.2", Some("a.data.1")),
             (".hidden.wal", Some(".hidden")),

@@ -34,5 +34,6 @@ pub use memory::{MemoryBudget, MemoryShare};
 pub use opening::OpenMode;
 pub(crate) use reserve::Reserve;
 pub(crate) use signals::Signals;
+pub(crate) use slot::contained;
 pub use statistics::{DatabaseInfo, DatabaseStatus, EngineStatistics};
 pub use totals::WorkDone;

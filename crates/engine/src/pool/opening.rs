@@ -85,6 +85,21 @@ impl<D: Databases> Pool<D> {
         Some(database)
     }
 
+    /// The database of a slot, opened when it is not; `None` when it is gone, cannot be opened, or
+    /// the pool is being stopped.
+    pub(super) fn open_for_scrub(
+        &self,
+        slot: &Arc<Slot<D::Database>>,
+    ) -> Result<Option<Handle<D>>, Error> {
+        if self.running().is_err() {
+            return Ok(None);
+        }
+        if let Some(database) = slot.open() {
+            return Ok(Some(database));
+        }
+        self.open_slot(slot, Asking::ForRequest)
+    }
+
     /// Opens a database that the roster has; `None` when it has left the roster meanwhile.
     fn open_present(
         &self,

@@ -9,7 +9,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::databases::Databases;
 use super::memory::MemoryBudget;
-use super::schedule::Schedule;
+use super::schedule::{Schedule, Task};
 use super::slot::{Slot, State};
 use crate::catalog::{Catalog, CatalogError, Identity, Status};
 use crate::options::EngineOptions;
@@ -30,6 +30,8 @@ pub(crate) struct Pool<D: Databases> {
     /// Zero: never.
     pub(super) idle_timeout: Duration,
     pub(super) fsync_interval: Duration,
+    /// Time between two scrubs of a database; `None`: never.
+    pub(super) scrub_interval: Option<Duration>,
     pub(super) roster: RwLock<Roster<D::Database>>,
     /// At least the databases that are open or on the way there; their states tell.
     pub(super) residents: Mutex<BTreeMap<DatabaseId, Arc<Slot<D::Database>>>>,
@@ -90,6 +92,7 @@ impl<D: Databases> Pool<D> {
             max_open: options.max_open_databases,
             idle_timeout: options.idle_timeout,
             fsync_interval: options.fsync_interval,
+            scrub_interval: options.healing.scrubs().then_some(options.healing.interval),
             roster: RwLock::new(roster),
             residents: Mutex::default(),
             stopped: AtomicBool::new(false),
@@ -101,7 +104,23 @@ impl<D: Databases> Pool<D> {
             budget,
         };
         pool.finish_drops();
+        pool.schedule_scrubs();
         pool
+    }
+
+    /// Plans the first scrub of every database, spread over the interval: each says itself, once it is
+    /// open, when it was looked at last.
+    fn schedule_scrubs(&self) {
+        let Some(interval) = self.scrub_interval else {
+            return;
+        };
+        let slots = self.listed();
+        let count = u32::try_from(slots.len()).unwrap_or(u32::MAX).max(1);
+        for (place, slot) in slots.iter().enumerate() {
+            let place = u32::try_from(place).unwrap_or(u32::MAX).saturating_add(1);
+            let delay = interval / count * place;
+            self.schedule.put(Task::Scrub(slot.identity.id), delay);
+        }
     }
 
     /// The slot of a name.

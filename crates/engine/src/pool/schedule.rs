@@ -17,6 +17,10 @@ pub(crate) enum Task {
     Expire(DatabaseId),
     /// Compact what is worth it.
     Compact(DatabaseId),
+    /// Rewrite what is known to be damaged.
+    Heal(DatabaseId),
+    /// Look for damage that nobody has met.
+    Scrub(DatabaseId),
     /// Close the database if nobody has used it for long enough.
     CloseIdle(DatabaseId),
 }
@@ -29,6 +33,8 @@ impl Task {
             | Self::Checkpoint(id)
             | Self::Expire(id)
             | Self::Compact(id)
+            | Self::Heal(id)
+            | Self::Scrub(id)
             | Self::CloseIdle(id) => id,
         }
     }
@@ -118,12 +124,13 @@ impl State {
 
 /// The agendas of an engine. Syncs have one of their own: how much a crash may take in interval mode
 /// must not depend on how long a checkpoint runs. So have compactions, which are the longest work and
-/// the least urgent.
+/// the least urgent, and the search for damage, which never ends.
 #[derive(Debug)]
 pub(crate) struct Schedule {
     pub(crate) syncs: Agenda,
     pub(crate) upkeep: Agenda,
     pub(crate) compactions: Agenda,
+    pub(crate) healings: Agenda,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -133,6 +140,7 @@ impl Schedule {
             syncs: Agenda::default(),
             upkeep: Agenda::default(),
             compactions: Agenda::default(),
+            healings: Agenda::default(),
             clock,
         })
     }
@@ -143,6 +151,7 @@ impl Schedule {
         match task {
             Task::Sync(_) => self.syncs.put(task, at),
             Task::Compact(_) => self.compactions.put(task, at),
+            Task::Heal(_) | Task::Scrub(_) => self.healings.put(task, at),
             Task::Checkpoint(_) | Task::Expire(_) | Task::CloseIdle(_) => {
                 self.upkeep.put(task, at);
             }
@@ -151,7 +160,7 @@ impl Schedule {
 
     /// When the first task of any agenda is due.
     pub(crate) fn next_due(&self) -> Option<Duration> {
-        let agendas = [&self.syncs, &self.upkeep, &self.compactions];
+        let agendas = [&self.syncs, &self.upkeep, &self.compactions, &self.healings];
         agendas.into_iter().filter_map(Agenda::next_due).min()
     }
 
@@ -160,6 +169,7 @@ impl Schedule {
         self.syncs.stop();
         self.upkeep.stop();
         self.compactions.stop();
+        self.healings.stop();
     }
 }
 

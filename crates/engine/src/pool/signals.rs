@@ -74,6 +74,16 @@ impl Signals {
         self.schedule.put(Task::Compact(self.database), delay);
     }
 
+    /// Asks for what is damaged to be rewritten soon.
+    pub(crate) fn want_healing(&self) {
+        self.schedule.put(Task::Heal(self.database), Duration::ZERO);
+    }
+
+    /// Asks for the scrub to go on; of several wishes the earliest counts.
+    pub(crate) fn want_scrub(&self, delay: Duration) {
+        self.schedule.put(Task::Scrub(self.database), delay);
+    }
+
     /// The wall clock, since 1970.
     pub(crate) fn unix_time(&self) -> Duration {
         self.schedule.clock.unix_time()
@@ -99,7 +109,7 @@ impl Signals {
             Task::Sync(_) => self.sync_wanted.store(false, Ordering::Release),
             Task::Checkpoint(_) => self.checkpoint_wanted.store(false, Ordering::Release),
             Task::Expire(_) => self.expiry_wanted.store(false, Ordering::Release),
-            Task::Compact(_) | Task::CloseIdle(_) => {}
+            Task::Compact(_) | Task::Heal(_) | Task::Scrub(_) | Task::CloseIdle(_) => {}
         }
     }
 }

@@ -7,6 +7,7 @@ use docdb_wal::Histogram;
 use parking_lot::Mutex;
 
 use crate::database::{DatabaseStatistics, LogicalDb, MaintenanceWork};
+use crate::healing::HealingFigures;
 
 /// What databases have done, over all of their openings.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -38,6 +39,8 @@ pub struct WorkDone {
     pub compactions: MaintenanceWork,
     /// How long openings took, in microseconds.
     pub recovery_us: Histogram,
+    /// Healing.
+    pub healing: HealingFigures,
 }
 
 impl WorkDone {
@@ -54,6 +57,7 @@ impl WorkDone {
         self.trimmed_segments += of.log.trimmed_segments;
         self.checkpoints.add(&of.checkpoints);
         self.compactions.add(&of.compactions);
+        self.healing.add(&of.healing);
     }
 }
 

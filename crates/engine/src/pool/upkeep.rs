@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use super::databases::Databases;
 use super::roster::{Pool, count};
 use super::schedule::{Agenda, Task};
-use super::slot::{State, contained};
+use super::slot::{Slot, State, contained};
 
 /// The threads that do what is due beside requests. They sleep while nothing is.
 #[derive(Debug, Default)]
@@ -25,6 +25,7 @@ impl Upkeep {
         let upkeep = Self::default();
         upkeep.spawn("docdb-upkeep", pool, |pool| &pool.schedule.upkeep)?;
         upkeep.spawn("docdb-compact", pool, |pool| &pool.schedule.compactions)?;
+        upkeep.spawn("docdb-heal", pool, |pool| &pool.schedule.healings)?;
         if fsync == FsyncMode::Interval {
             upkeep.spawn("docdb-sync", pool, |pool| &pool.schedule.syncs)?;
         }
@@ -74,6 +75,9 @@ impl<D: Databases> Pool<D> {
         while let Some(task) = self.schedule.compactions.take(now) {
             self.run(task);
         }
+        while let Some(task) = self.schedule.healings.take(now) {
+            self.run(task);
+        }
         self.schedule.next_due()
     }
 
@@ -101,6 +105,9 @@ impl<D: Databases> Pool<D> {
             self.close_if_idle(&slot);
             return Ok(());
         }
+        if let Task::Heal(_) | Task::Scrub(_) = task {
+            return self.care_for(task, &slot);
+        }
         let Some(database) = slot.open() else {
             return Ok(());
         };
@@ -113,8 +120,38 @@ impl<D: Databases> Pool<D> {
                 self.databases.expire_snapshots(&database);
                 Ok(())
             }
-            Task::CloseIdle(_) => Ok(()),
+            Task::Heal(_) | Task::Scrub(_) | Task::CloseIdle(_) => Ok(()),
         }
+    }
+
+    /// Heals a database, or looks for damage in it: one that is closed is opened for that, for a disk
+    /// rots under those that nobody uses as well.
+    ///
+    /// A panic in it is an error of this task, and the database goes on: nothing of it changes but by
+    /// the manifest, and that last.
+    fn care_for(&self, task: Task, slot: &Arc<Slot<D::Database>>) -> Result<(), Error> {
+        let interval = self.scrub_interval;
+        let (Task::Scrub(id), Some(interval)) = (task, interval) else {
+            return match slot.open() {
+                Some(database) if matches!(task, Task::Heal(_)) => {
+                    contained(|| self.databases.heal(&database)).and_then(|healed| healed)
+                }
+                _ => Ok(()),
+            };
+        };
+        let scrubbed = contained(|| match self.open_for_scrub(slot)? {
+            Some(database) => self.databases.scrub(&database).map(Some),
+            None => Ok(None),
+        });
+        let (wait, outcome) = match scrubbed.and_then(|scrubbed| scrubbed) {
+            Ok(Some(wait)) => (wait, Ok(())),
+            Ok(None) => return Ok(()),
+            Err(error) => (interval, Err(error)),
+        };
+        if self.running().is_ok() {
+            self.schedule.put(Task::Scrub(id), wait);
+        }
+        outcome
     }
 
     /// Ends a database in whose work something panicked.

@@ -93,8 +93,18 @@ pub(crate) fn open_accepting(
     options: &EngineOptions,
     identity: Identity,
 ) -> Result<Arc<LogicalDb>, Error> {
-    let accepting = DatabaseOptions {
-        accept_loss: true,
+    open_alone(host, options, identity, true)
+}
+
+/// Opens a database for one piece of work, beside which nothing else runs.
+pub(super) fn open_alone(
+    host: &Host,
+    options: &EngineOptions,
+    identity: Identity,
+    accept_loss: bool,
+) -> Result<Arc<LogicalDb>, Error> {
+    let alone = DatabaseOptions {
+        accept_loss,
         automatic_compaction: false,
         ..options.database()
     };
@@ -104,6 +114,6 @@ pub(crate) fn open_accepting(
     let reserve = Reserve::none(host);
     let gate = Gate::new(Quotas::NONE);
     let memory = budget.share();
-    LogicalDb::open(host, accepting, identity, memory, reserve, signals, gate)
+    LogicalDb::open(host, alone, identity, memory, reserve, signals, gate)
         .map_err(|error| error.in_database(&name))
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
 use docdb_types::{Code, DatabaseName, DatabaseUid, Error};
 use docdb_vfs::{SimVfs, Vfs, read_whole, remove_durable, write_whole};
@@ -28,6 +29,7 @@ pub(super) struct Sheet {
     pub(super) busy: AtomicBool,
     pub(super) syncs: AtomicU64,
     pub(super) checkpoints: AtomicU64,
+    pub(super) scrubs: AtomicU64,
 }
 
 /// Calls that can be held up or made to fail.
@@ -39,6 +41,7 @@ pub(super) enum Step {
     Remove,
     Sync,
     Checkpoint,
+    Scrub,
 }
 
 /// What happens to the next such call on a database of a name.
@@ -215,6 +218,7 @@ impl Databases for Sheets {
             busy: AtomicBool::new(false),
             syncs: AtomicU64::new(0),
             checkpoints: AtomicU64::new(0),
+            scrubs: AtomicU64::new(0),
         }))
     }
 
@@ -253,6 +257,16 @@ impl Databases for Sheets {
 
     fn compact(&self, _: &Sheet) -> Result<(), Error> {
         Ok(())
+    }
+
+    fn heal(&self, _: &Sheet) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn scrub(&self, database: &Sheet) -> Result<Duration, Error> {
+        self.pass(&database.identity.name, Step::Scrub)?;
+        database.scrubs.fetch_add(1, Ordering::SeqCst);
+        Ok(Duration::from_secs(3600))
     }
 }
 

@@ -1,0 +1,108 @@
+//! Where another copy of a damaged document is.
+
+use bytes::Bytes;
+use docdb_storage::{DataFile, DataFileNumber, Entry, RecordIdentity, StorageError};
+use docdb_types::{CollectionId, DocumentId, Error, Version};
+use docdb_wal::VersionKey;
+
+use super::{HealSource, HealTrigger};
+use crate::database::LogicalDb;
+use crate::trouble;
+
+/// A document from another copy of the same version.
+#[derive(Debug)]
+pub(super) struct Restored {
+    pub(super) text: Bytes,
+    pub(super) source: HealSource,
+}
+
+impl LogicalDb {
+    /// The text that the log has of a version, if it still holds it. The record verifies by itself:
+    /// its checksum is bound to its place in the log.
+    pub(super) fn logs_copy(
+        &self,
+        collection: CollectionId,
+        key: &[u8],
+        version: Version,
+    ) -> Option<Vec<u8>> {
+        let wanted = VersionKey {
+            collection,
+            key,
+            transaction: version,
+        };
+        match self.log.find(&wanted) {
+            Ok(found) => found.map(docdb_wal::StoredRecord::into_payload),
+            Err(error) => {
+                tracing::warn!(%error, "cannot look for a copy in the log");
+                None
+            }
+        }
+    }
+
+    /// The document of an entry whose record at `offset` of `file` is damaged, from the first source
+    /// that has it. Changes nothing.
+    ///
+    /// # Errors
+    /// `CorruptRecord` with file and offset where no source has it; `FileRead`.
+    pub(super) fn restore(
+        &self,
+        file: &DataFile,
+        offset: u64,
+        collection: CollectionId,
+        id: DocumentId,
+        entry: &Entry,
+    ) -> Result<Restored, Error> {
+        let key = id.to_key();
+        let copy = self.logs_copy(collection, &key, entry.version());
+        // INVARIANT: the length is the index's, and the version the log's own: an older version of
+        // the document is another transaction.
+        if let Some(text) = copy.filter(|text| text.len() == entry.length() as usize) {
+            return Ok(Restored {
+                text: Bytes::from(text),
+                source: HealSource::Log,
+            });
+        }
+        let identity = RecordIdentity {
+            collection,
+            key: &key,
+            transaction: entry.version(),
+        };
+        file.read_restored(offset, entry.length(), &identity)
+            .map(|restored| Restored {
+                text: Bytes::from(restored.payload),
+                source: HealSource::Parity,
+            })
+            .map_err(trouble::of_storage)
+    }
+
+    /// Answers a read whose record is damaged, and asks for the file to be rewritten.
+    ///
+    /// # Errors
+    /// What the read met, where no source has the document.
+    pub(crate) fn read_damaged(
+        &self,
+        file: &DataFile,
+        offset: u64,
+        (collection, id): (CollectionId, DocumentId),
+        entry: &Entry,
+        met: StorageError,
+    ) -> Result<Bytes, Error> {
+        let is_known_loss = matches!(met, StorageError::Lost { .. });
+        let met = trouble::of_storage(met);
+        if is_known_loss || !self.options.healing.heals_reads() {
+            return Err(met);
+        }
+        let restored = self.restore(file, offset, collection, id, entry);
+        self.want_rewrite(file.number(), HealTrigger::Read);
+        let restored = restored.map_err(|_| met)?;
+        self.healing.count(|figures| figures.healed_reads += 1);
+        Ok(restored.text)
+    }
+
+    /// Asks for a damaged data file to be rewritten soon, where that is allowed.
+    pub(crate) fn want_rewrite(&self, file: DataFileNumber, trigger: HealTrigger) {
+        if self.options.healing.enabled && self.healing.want(file, trigger) {
+            self.signals.want_healing();
+        }
+    }
+}
