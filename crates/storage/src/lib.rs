@@ -104,7 +104,7 @@ mod varint;
 pub use collection::CollectionRecord;
 pub use compaction::{
     CompactionCandidate, CompactionPolicy, HealedMerge, MendSource, MendedRecord, Merge, MergeStep,
-    Supply,
+    Supply, Unread,
 };
 pub use datafile::{
     DamagedRecord, DataFile, DataFileContent, DataFileMetadata, DataFileWriter, Entries,

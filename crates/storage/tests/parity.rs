@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use docdb_storage::{
     DataFile, DataFileWriter, FileSet, Index, Manifest, MendSource, Merge, MergeStep, Parity,
-    ParityHealth, RecordKind, StorageError,
+    ParityHealth, RecordKind, StorageError, Unread,
 };
 use docdb_vfs::{CallKind, CrashProfile, Fault, FaultKind, FaultOn, Vfs};
 
@@ -297,7 +297,7 @@ fn what_the_disk_does_not_read_is_never_given_up_as_lost() {
                 },
                 FaultKind::Eio,
             ));
-            match site.rewrite(&mut |_| None) {
+            match site.rewrite(&mut |_| Ok(None)) {
                 Ok((healed, _)) => {
                     let lost = keys_from(&healed, MendSource::Lost);
                     assert!(lost.is_empty(), "{unread} {skip}");
@@ -310,6 +310,23 @@ fn what_the_disk_does_not_read_is_never_given_up_as_lost() {
     }
 }
 
+/// Nobody knows whether a log that cannot be read has the document.
+#[test]
+fn what_a_source_cannot_tell_is_never_given_up_as_lost() {
+    let site = Site::new(200, 900, Parity::NONE);
+    site.zero_block(3);
+    let refused = site.rewrite(&mut |_| Err(Unread)).unwrap_err();
+    assert!(refused.is_corruption(), "{refused}");
+    let (healed, _) = site.rewrite(&mut |_| Ok(None)).unwrap();
+    assert!(!keys_from(&healed, MendSource::Lost).is_empty());
+
+    // Parity needs no log.
+    let site = Site::new(200, 900, Parity::DEFAULT);
+    site.zero_block(3);
+    let (healed, _) = site.rewrite(&mut |_| Err(Unread)).unwrap();
+    assert!(keys_from(&healed, MendSource::Lost).is_empty());
+}
+
 #[test]
 fn beyond_parity_exactly_the_damaged_documents_are_lost_and_they_stay_errors() {
     let site = large();
@@ -320,7 +337,7 @@ fn beyond_parity_exactly_the_damaged_documents_are_lost_and_they_stay_errors() {
     let before = site.disk.bytes(&site.data).unwrap();
     let expected = site.beyond();
     assert!(expected.len() > 3);
-    let (healed, manifest) = site.rewrite(&mut |_| None).unwrap();
+    let (healed, manifest) = site.rewrite(&mut |_| Ok(None)).unwrap();
     assert_eq!(keys_from(&healed, MendSource::Lost), expected);
     assert!(keys_from(&healed, MendSource::Parity).is_empty());
     assert_eq!(
@@ -400,11 +417,13 @@ fn beyond_parity_exactly_the_damaged_documents_are_lost_and_they_stay_errors() {
     let healed = merge
         .run_healing::<u64>(
             &mut |_, _| MergeStep::Copy,
-            &mut |_, entry| match entry.key {
-                key if key == found => Some(payload(key, VERSION, LARGE_BYTES)),
-                // Another version is not what was lost.
-                key if key == resolved => Some(payload(key, VERSION - 1, LARGE_BYTES)),
-                _ => None,
+            &mut |_, entry| {
+                Ok(match entry.key {
+                    key if key == found => Some(payload(key, VERSION, LARGE_BYTES)),
+                    // Another version is not what was lost.
+                    key if key == resolved => Some(payload(key, VERSION - 1, LARGE_BYTES)),
+                    _ => None,
+                })
             },
             false,
         )
@@ -465,7 +484,7 @@ fn an_index_in_use_follows_a_document_into_its_loss_and_out_of_it() {
         };
         let healed = merge.run_healing::<u64>(
             &mut |file, entry| MergeStep::of(index.needs(file, entry)),
-            &mut |_, entry| is_found.then(|| payload(entry.key, VERSION, LARGE_BYTES)),
+            &mut |_, entry| Ok(is_found.then(|| payload(entry.key, VERSION, LARGE_BYTES))),
             false,
         );
         let record = healed.unwrap().record;
@@ -513,7 +532,7 @@ fn the_log_is_asked_first_and_an_older_version_is_never_taken_for_the_lost_one()
             asked.insert(entry.key);
             let is_honest = entry.key == 100 || honest.contains(&entry.key);
             let version = if is_honest { VERSION } else { VERSION - 500 };
-            Some(payload(entry.key, version, LARGE_BYTES))
+            Ok(Some(payload(entry.key, version, LARGE_BYTES)))
         })
         .unwrap();
     assert!(asked.is_superset(&beyond) && asked.contains(&100));
@@ -531,7 +550,7 @@ fn rewriting_a_file_that_parity_restores_loses_nothing_and_heals_it() {
     site.damage(Damage::Zero(65536), 100_000);
     site.damage(Damage::Flip, 20);
     let damaged = site.disk.bytes(&site.data).unwrap();
-    let (healed, manifest) = site.rewrite(&mut |_| None).unwrap();
+    let (healed, manifest) = site.rewrite(&mut |_| Ok(None)).unwrap();
     assert!(keys_from(&healed, MendSource::Lost).is_empty());
     assert!(!keys_from(&healed, MendSource::Parity).is_empty());
     assert_eq!(
@@ -564,7 +583,7 @@ fn records_that_are_lost_together_with_their_names_are_not_dropped_in_silence() 
     site.zero(site.entries[5].offset..site.entries[6].offset);
     // The footer stands behind the metadata.
     site.zero(footer + 200..footer + 240);
-    let error = site.rewrite(&mut |_| None).unwrap_err();
+    let error = site.rewrite(&mut |_| Ok(None)).unwrap_err();
     assert!(error.is_corruption(), "{error}");
     assert!(
         !site
@@ -706,7 +725,7 @@ fn a_power_cut_at_any_step_of_a_rewrite_leaves_the_original_or_the_healed_file()
         let damaged = site.disk.bytes(&site.data).unwrap();
         site.disk.crash_at_mutation(site.disk.mutations() + at);
         let is_done = site
-            .rewrite(&mut |_| None)
+            .rewrite(&mut |_| Ok(None))
             .and_then(|(_, next)| next.store(&site.home))
             .is_ok();
         let disk = site.disk.crash(CrashProfile::DropAll, at);
@@ -824,7 +843,7 @@ fn a_data_file_that_a_power_cut_leaves_has_its_parity() {
         let site = small();
         site.disk.crash_at_mutation(site.disk.mutations() + at);
         let is_done = site
-            .rewrite(&mut |_| None)
+            .rewrite(&mut |_| Ok(None))
             .and_then(|(_, next)| next.store(&site.home))
             .is_ok();
         for (profile, seed) in [CrashProfile::DropAll, CrashProfile::Strict]

@@ -64,7 +64,7 @@ fn parity_of_96_mib_takes_less_than_32_mib_of_memory() {
         parity: Parity::DEFAULT,
         metadata: &manifest.next_metadata(&inputs),
     };
-    let healed = merge.run_healing::<u64>(&mut |_, _| MergeStep::Copy, &mut |_, _| None, false);
+    let healed = merge.run_healing::<u64>(&mut |_, _| MergeStep::Copy, &mut |_, _| Ok(None), false);
     assert!(healed.unwrap().mended.is_empty());
     if let (Some(before), Some(after)) = (before, peak_bytes()) {
         let taken = after - before;

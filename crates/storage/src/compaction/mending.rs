@@ -39,9 +39,14 @@ pub struct HealedMerge<K> {
     pub mended: Vec<MendedRecord<K>>,
 }
 
-/// Asked for the payload of a damaged record, which the footer of the file describes so.
+/// Asked for the payload of a damaged record, which the footer of the file describes so: `None`
+/// where there is none to be had.
 pub type Supply<'s, K> =
-    &'s mut (dyn FnMut(DataFileNumber, &FooterEntry<K>) -> Option<Vec<u8>> + 's);
+    &'s mut (dyn FnMut(DataFileNumber, &FooterEntry<K>) -> Result<Option<Vec<u8>>, Unread> + 's);
+
+/// A source could not be read, so that nobody knows whether it has what it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unread;
 
 /// The sources of a merge, in their order.
 pub(super) struct Mending<'s, K> {
@@ -79,11 +84,14 @@ impl<K: IndexKey> Mending<'_, K> {
         let encoded = entry.key.encode();
         let outline = outline(entry, encoded.as_ref());
         let mark = LostMark::of(file.identity(), entry);
-        let mut supplied = None;
+        let mut supplied = Ok(None);
         if let Some(supply) = &mut self.supply {
-            supplied = supply(file.number(), entry)
-                .filter(|payload| mark.is_of(file, &whole(&outline, payload)));
+            supplied = supply(file.number(), entry);
         }
+        let is_unread = supplied.is_err();
+        let supplied = supplied
+            .unwrap_or_default()
+            .filter(|payload| mark.is_of(file, &whole(&outline, payload)));
         let mut restored = match (&supplied, parity) {
             (None, Some(parity)) => file.restored_by(parity, entry),
             _ => None,
@@ -91,7 +99,7 @@ impl<K: IndexKey> Mending<'_, K> {
         let is_given_up =
             restored.is_none() && supplied.is_none() && entry.kind != RecordKind::Tombstone;
         if is_given_up && self.supply.is_some() {
-            if !damage.is_corruption() {
+            if is_unread || !damage.is_corruption() {
                 return Err(damage);
             }
             self.check_readable(file)?;
@@ -145,6 +153,7 @@ impl<K: IndexKey> Mending<'_, K> {
             ..outline(entry, encoded.as_ref())
         };
         let found = supply(file.number(), entry)
+            .unwrap_or_default()
             .filter(|payload| mark.is_of(file, &whole(&outline, payload)));
         let Some(payload) = found else {
             return Ok(false);

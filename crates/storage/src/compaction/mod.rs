@@ -4,6 +4,6 @@ mod mending;
 mod merge;
 mod plan;
 
-pub use mending::{HealedMerge, MendSource, MendedRecord, Supply};
+pub use mending::{HealedMerge, MendSource, MendedRecord, Supply, Unread};
 pub use merge::{Merge, MergeStep};
 pub use plan::{CompactionCandidate, CompactionPolicy};

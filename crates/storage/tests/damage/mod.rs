@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use docdb_storage::{
     DataFile, DataFileRecord, DataFileWriter, FileSet, FooterEntry, HealedMerge, Index, Manifest,
     MendSource, Merge, MergeStep, Parity, Record, RecordIdentity, RecordKind, StorageError,
-    StorageHome, record_bytes,
+    StorageHome, Unread, record_bytes,
 };
 use docdb_types::CollectionId;
 use docdb_vfs::SimVfs;
@@ -22,6 +22,9 @@ use docdb_vfs::SimVfs;
 use crate::fixture::{C0, disk, home, number, tx};
 
 pub(crate) const BLOCK: u64 = 4096;
+
+/// What the log has of a record.
+pub(crate) type Supplied = Result<Option<Vec<u8>>, Unread>;
 
 /// What a damage does to a part of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -245,7 +248,7 @@ impl Site {
     /// Rewrites the data file, with what the log says.
     pub(crate) fn rewrite(
         &self,
-        supply: &mut dyn FnMut(&FooterEntry<u64>) -> Option<Vec<u8>>,
+        supply: &mut dyn FnMut(&FooterEntry<u64>) -> Supplied,
     ) -> Result<(HealedMerge<u64>, Manifest), StorageError> {
         let (files, _) = FileSet::open(&self.home, &self.manifest)?;
         let inputs = [number(1)];
