@@ -14,7 +14,7 @@ use docdb_engine::{
     LogicalDb,
 };
 use docdb_types::{Code, CollectionName};
-use docdb_vfs::{CrashProfile, SimVfs, Vfs};
+use docdb_vfs::{CallKind, CrashProfile, Fault, FaultKind, FaultOn, SimVfs, Vfs};
 
 use documents::{by_hand, create, document, existing, get, id, name};
 
@@ -195,6 +195,29 @@ fn healing_what_is_healthy_changes_nothing_and_what_is_deleted_is_not_found() {
     assert_eq!(contents(&disk), before);
     let missing = database.validate(&COLLECTION, id(5)).unwrap();
     assert_eq!(missing.health, DocumentHealth::Missing);
+}
+
+/// Where the only other copy is in a log that the disk does not read for a while, nothing is given up.
+#[test]
+fn a_log_that_cannot_be_read_makes_nothing_lost() {
+    let (disk, _engine, database) = filled(without_parity(logged()));
+    let damaged = damage(&disk, 77);
+    let unread = Fault::always(FaultOn::call(CallKind::Read, ".wal"), FaultKind::Eio);
+    disk.fail(unread);
+    let refused = database
+        .heal(&COLLECTION, id(77), HealAccept::SameVersion)
+        .unwrap_err();
+    assert_eq!(refused.code(), Code::CorruptRecord);
+    assert!(
+        disk.paths().contains(&damaged),
+        "what may be all there is was let go"
+    );
+    disk.clear_faults();
+    let healed = database
+        .heal(&COLLECTION, id(77), HealAccept::SameVersion)
+        .unwrap();
+    assert_eq!(healed.source, Some(HealSource::Log));
+    check_all(&database);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Finding the record that wrote a certain version, for whoever lost its other copy.
 
+use std::io::ErrorKind;
+
 use docdb_types::{CollectionId, TransactionId};
 
 use crate::recovery::next_whole_batch;
@@ -64,6 +66,38 @@ impl LogReader {
             }
         }
         Ok(None)
+    }
+}
+
+/// Bytes that one read of [`LogReader::check_readable`] asks for.
+const READ_BYTES: usize = 256 * 1024;
+
+impl LogReader {
+    /// Reads every segment to its last byte, whatever those are: whether a version that was not
+    /// [found](Self::find) is nowhere in the log, or only where the disk does not read.
+    ///
+    /// # Errors
+    /// [`WalError::Io`] for the first place that the disk does not read.
+    pub fn check_readable(&self) -> Result<(), WalError> {
+        let mut buffer = vec![0; READ_BYTES];
+        for segment in self.all_segments() {
+            let mut offset = 0;
+            while offset < segment.length() {
+                match segment.file.read_at(&mut buffer, offset) {
+                    Ok(0) => break,
+                    Ok(read) => offset += read as u64,
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Err(source) => {
+                        return Err(WalError::Io {
+                            operation: "read",
+                            file: segment.name.clone(),
+                            source,
+                        });
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 }
 

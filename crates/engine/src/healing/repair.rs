@@ -1,7 +1,7 @@
 //! Rewriting what is damaged, to a new place.
 
 use docdb_storage::{
-    DataFileNumber, HealedMerge, IndexKey, MendSource, Merge, MergeStep, StorageError,
+    DataFileNumber, HealedMerge, IndexKey, MendSource, Merge, MergeStep, StorageError, Unread,
 };
 use docdb_types::{Code, Error};
 
@@ -94,6 +94,8 @@ impl Checkpointer {
             parity: database.options.healing.parity(),
             metadata: &metadata,
         };
+        // Asked for once: what the log does not have may stand where the disk does not read.
+        let mut is_log_read = None;
         let merged = merge.run_healing(
             &mut |file, entry| {
                 if database.is_ending() {
@@ -104,7 +106,10 @@ impl Checkpointer {
             },
             &mut |_, entry| {
                 let key = entry.key.encode();
-                database.logs_copy(entry.collection, key.as_ref(), entry.transaction)
+                let copy = database.logs_copy(entry.collection, key.as_ref(), entry.transaction)?;
+                let is_told =
+                    copy.is_some() || *is_log_read.get_or_insert_with(|| database.reads_log());
+                if is_told { Ok(copy) } else { Err(Unread) }
             },
             false,
         );

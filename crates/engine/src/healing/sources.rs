@@ -1,7 +1,7 @@
 //! Where another copy of a damaged document is.
 
 use bytes::Bytes;
-use docdb_storage::{DataFile, DataFileNumber, Entry, RecordIdentity, StorageError};
+use docdb_storage::{DataFile, DataFileNumber, Entry, RecordIdentity, StorageError, Unread};
 use docdb_types::{CollectionId, DocumentId, Error, Version};
 use docdb_wal::VersionKey;
 
@@ -19,24 +19,35 @@ pub(super) struct Restored {
 impl LogicalDb {
     /// The text that the log has of a version, if it still holds it. The record verifies by itself:
     /// its checksum is bound to its place in the log.
+    ///
+    /// # Errors
+    /// Where the log cannot be read, so that nobody knows.
     pub(super) fn logs_copy(
         &self,
         collection: CollectionId,
         key: &[u8],
         version: Version,
-    ) -> Option<Vec<u8>> {
+    ) -> Result<Option<Vec<u8>>, Unread> {
         let wanted = VersionKey {
             collection,
             key,
             transaction: version,
         };
         match self.log.find(&wanted) {
-            Ok(found) => found.map(docdb_wal::StoredRecord::into_payload),
+            Ok(found) => Ok(found.map(docdb_wal::StoredRecord::into_payload)),
             Err(error) => {
                 tracing::warn!(%error, "cannot look for a copy in the log");
-                None
+                Err(Unread)
             }
         }
+    }
+
+    /// Whether the disk reads every byte of the log.
+    pub(super) fn reads_log(&self) -> bool {
+        self.log
+            .check_readable()
+            .inspect_err(|error| tracing::warn!(%error, "the log cannot be read"))
+            .is_ok()
     }
 
     /// The document of an entry whose record at `offset` of `file` is damaged, from the first source
@@ -54,6 +65,7 @@ impl LogicalDb {
     ) -> Result<Restored, Error> {
         let key = id.to_key();
         let copy = self.logs_copy(collection, &key, entry.version());
+        let copy = copy.unwrap_or_default();
         // INVARIANT: the length is the index's, and the version the log's own: an older version of
         // the document is another transaction.
         if let Some(text) = copy.filter(|text| text.len() == entry.length() as usize) {
