@@ -156,6 +156,12 @@ impl Site {
         }
     }
 
+    /// Takes the damage of a part of the data file back.
+    pub(crate) fn undo_at(&self, range: Range<u64>) {
+        let whole = &self.data_bytes[range.start as usize..range.end as usize];
+        self.put(range.start, whole);
+    }
+
     /// Takes every damage back, in data file and parity.
     pub(crate) fn undo(&self) {
         self.put(0, &self.data_bytes);
@@ -166,45 +172,47 @@ impl Site {
         }
     }
 
-    /// What the data file would be if every stripe with at most two damaged blocks was whole.
-    pub(crate) fn at_best(&self) -> Vec<u8> {
-        let now = self.disk.bytes(&self.data).unwrap();
-        let block = |bytes: &[u8], block: u64| -> Vec<u8> {
-            let start = (block * BLOCK) as usize;
-            bytes[start..(start + BLOCK as usize).min(bytes.len())].to_vec()
-        };
-        let mut damaged = BTreeMap::<u64, Vec<u64>>::new();
-        for number in 0..(now.len() as u64).div_ceil(BLOCK) {
-            if block(&now, number) != block(&self.data_bytes, number) {
-                let stripe = number % self.stripes();
+    /// What the data file, whose bytes are `now`, would be if every stripe with at most two damaged
+    /// blocks was whole.
+    pub(crate) fn best_of(&self, now: &[u8]) -> Vec<u8> {
+        let mut damaged = BTreeMap::<u64, Vec<usize>>::new();
+        let blocks = now.chunks(BLOCK as usize);
+        for (number, (now, whole)) in blocks
+            .zip(self.data_bytes.chunks(BLOCK as usize))
+            .enumerate()
+        {
+            if now != whole {
+                let stripe = number as u64 % self.stripes();
                 damaged.entry(stripe).or_default().push(number);
             }
         }
-        let mut best = now;
+        let mut best = now.to_vec();
         for number in damaged
             .into_values()
             .filter(|blocks| blocks.len() <= 2)
             .flatten()
         {
-            let start = (number * BLOCK) as usize;
-            let whole = block(&self.data_bytes, number);
-            best[start..start + whole.len()].copy_from_slice(&whole);
+            let start = number * BLOCK as usize;
+            let end = (start + BLOCK as usize).min(best.len());
+            best[start..end].copy_from_slice(&self.data_bytes[start..end]);
         }
         best
     }
 
-    /// The keys of documents that nobody can have any more.
-    pub(crate) fn beyond(&self) -> BTreeSet<u64> {
-        let best = self.at_best();
-        let is_beyond = |entry: &&FooterEntry<u64>| {
+    /// The keys of documents that are not to be had out of `best`.
+    pub(crate) fn missing_in(&self, best: &[u8]) -> BTreeSet<u64> {
+        let is_missing = |entry: &&FooterEntry<u64>| {
             let range = stored(entry);
             entry.kind == RecordKind::Document && best[range.clone()] != self.data_bytes[range]
         };
-        self.entries
-            .iter()
-            .filter(is_beyond)
-            .map(|entry| entry.key)
-            .collect()
+        let missing = self.entries.iter().filter(is_missing);
+        missing.map(|entry| entry.key).collect()
+    }
+
+    /// The keys of documents that nobody can have any more.
+    pub(crate) fn beyond(&self) -> BTreeSet<u64> {
+        let now = self.disk.bytes(&self.data).unwrap();
+        self.missing_in(&self.best_of(&now))
     }
 
     /// Reads the documents whose bytes are damaged now; returns the keys of those that are refused.
