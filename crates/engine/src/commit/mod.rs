@@ -3,6 +3,7 @@
 mod batch;
 mod committer;
 mod evaluate;
+mod gathering;
 mod ground;
 mod keys;
 mod lead;
@@ -13,6 +14,7 @@ mod ticket;
 pub(crate) use batch::StagedChange;
 pub(crate) use committer::{Committer, closed};
 pub(crate) use evaluate::Evaluation;
+pub(crate) use gathering::Gathering;
 pub(crate) use ground::Ground;
 pub(crate) use keys::{KeyTable, Remembered};
 pub use lead::Lead;

@@ -17,13 +17,14 @@ use std::time::Duration;
 
 use docdb_storage::{FileSet, Index};
 use docdb_types::{Code, CollectionId, CollectionName, DatabaseId, DatabaseName, Error, FsyncMode};
+use docdb_vfs::Clock;
 use docdb_wal::group::GroupQueue;
 use docdb_wal::{LogReader, Lsn};
 use parking_lot::Mutex;
 
 use crate::catalog::Identity;
 use crate::checkpoint::Checkpointer;
-use crate::commit::{Committer, Work};
+use crate::commit::{Committer, Gathering, Work};
 use crate::healing::Healing;
 use crate::options::DatabaseOptions;
 use crate::pool::{MemoryShare, Reserve, Signals};
@@ -58,6 +59,8 @@ pub struct LogicalDb {
     /// What it may use.
     pub(crate) gate: Arc<Gate>,
     queue: GroupQueue<Work>,
+    gathering: Gathering,
+    clock: Arc<dyn Clock>,
     memory: MemoryShare,
     pub(crate) reserve: Arc<Reserve>,
     /// How far data files cover the log, as a log position.

@@ -21,7 +21,7 @@ use super::texts::Texts;
 use super::{Health, LogicalDb};
 use crate::catalog::Identity;
 use crate::checkpoint::Checkpointer;
-use crate::commit::{Committer, KeyTable, Remembered};
+use crate::commit::{Committer, Gathering, KeyTable, Remembered};
 use crate::healing::{HealTrigger, Healing};
 use crate::options::DatabaseOptions;
 use crate::pool::{MemoryShare, Reserve, Signals};
@@ -111,6 +111,8 @@ impl LogicalDb {
             committer: Mutex::new(Committer::new(log, next, keys)),
             checkpointer: Mutex::new(Checkpointer::new(home, manifest)),
             queue: docdb_wal::group::GroupQueue::new(),
+            gathering: Gathering::default(),
+            clock: Arc::clone(&host.clock),
             covered: AtomicU64::new(manifest_covered),
             requested_bytes: AtomicU64::new(0),
             texts: Texts::new(memory.sibling()),

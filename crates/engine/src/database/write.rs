@@ -138,15 +138,24 @@ impl LogicalDb {
     fn enqueue(self: &Arc<Self>, work: Work) -> Option<Lead> {
         let bytes = work.payload_bytes();
         self.requested_bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.queue
-            .join(work)
-            .map(|leadership| Lead::new(Arc::clone(self), leadership))
+        match self.queue.join(work) {
+            Some(leadership) => Some(Lead::new(Arc::clone(self), leadership)),
+            None => {
+                self.gathering.arrive(|| self.queue.len());
+                None
+            }
+        }
     }
 
     /// Performs one step as the leader. Returns the leadership when more has queued.
     pub(crate) fn step(&self, mut leadership: Leadership<Work>) -> Option<Leadership<Work>> {
+        let most = self.options.max_batch_size;
+        if self.options.fsync == FsyncMode::Group {
+            self.gathering.hold(&leadership, most, &*self.clock);
+        }
+        let begun = self.clock.monotonic();
         let mut works = Vec::new();
-        leadership.take(self.options.max_batch_size, &mut works);
+        let taken = leadership.take(most, &mut works);
         let bytes: u64 = works.iter().map(Work::payload_bytes).sum();
         let guard = PanicGuard { database: self };
         let mut committer = self.committer.lock();
@@ -156,6 +165,8 @@ impl LogicalDb {
         std::mem::forget(guard);
         self.requested_bytes.fetch_sub(bytes, Ordering::Relaxed);
         self.publish_memory();
+        let step = self.clock.monotonic().saturating_sub(begun);
+        self.gathering.note_step(taken, step);
         leadership.finish()
     }
 
@@ -240,6 +251,7 @@ impl LogicalDb {
         last: TransactionId,
         changes: &[IndexChange<DocumentId>],
     ) -> Result<(), Error> {
+        self.gathering.note_behind(self.queue.len());
         self.index.apply(last, changes).map_err(|error| {
             let error = Error::new(Code::Internal, format!("cannot show a commit: {error}"))
                 .with_effect(Effect::Applied)
