@@ -273,7 +273,7 @@ fn payloads_that_are_not_json_are_refused_with_a_hint() {
 fn commands_of_other_versions_are_unknown() {
     let harness = Harness::start();
     let mut input = String::new();
-    for word in ["heal 1", "heal-all", "validate 1"] {
+    for word in ["vacuum 1", "heal-some", "analyze 1"] {
         input.push_str(&format!(".{word}\n"));
     }
     let ran = harness.json(&input);
@@ -282,7 +282,10 @@ fn commands_of_other_versions_are_unknown() {
         3
     );
     let help = harness.lines(&[".help"]).output;
-    assert!(!help.contains(".heal"), "{help}");
+    assert!(
+        help.contains(".heal-stats") && !help.contains(".vacuum"),
+        "{help}"
+    );
     let help = harness.lines(&[".help upsert"]).output;
     assert!(help.starts_with("OK\n.upsert ID JSON"), "{help}");
 }
