@@ -52,6 +52,9 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// Zeros written ahead in a log, so that a sync of it has no new length to record.
+const PREALLOCATE_BYTES: u64 = 1 << 20;
+
 impl Default for Settings {
     fn default() -> Self {
         let mut service = ServiceOptions::default();
@@ -108,6 +111,7 @@ impl Settings {
     pub(crate) fn service_options(&self) -> ServiceOptions {
         let mut options = self.service.clone();
         options.engine.wal_directory = self.wal_directory();
+        options.engine.preallocate_bytes = PREALLOCATE_BYTES.min(options.engine.segment_bytes);
         options.tcp.address = self.tcp_address();
         options.tcp.tls = self.tls();
         options.deadlines.idle = (!self.connection_idle.is_zero()).then_some(self.connection_idle);
