@@ -38,7 +38,7 @@ impl HealingOptions {
     }
 
     /// Whether databases are scrubbed by themselves.
-    pub(crate) const fn scrubs(&self) -> bool {
+    pub(crate) fn scrubs(&self) -> bool {
         self.enabled && !self.interval.is_zero()
     }
 
