@@ -107,7 +107,7 @@ fn cargo(tree: &Path, harness: &Harness) -> Command {
     let mut command = Command::new(env!("CARGO"));
     command
         .current_dir(tree)
-        .env("CARGO_TARGET_DIR", target())
+        .env("CARGO_TARGET_DIR", target().join("target"))
         // A harness tries many thousands of crashes, which takes minutes without it.
         .env("CARGO_PROFILE_DEV_OPT_LEVEL", "1")
         .env_remove("DOCDB_PLANTED_BUG")
@@ -117,12 +117,10 @@ fn cargo(tree: &Path, harness: &Harness) -> Command {
     command
 }
 
-/// The target directory of the running test: what the copy shares with the tree is built already.
+/// Where the copy and what is built of it are. It has a target directory of its own: cargo takes two
+/// trees of the same workspace for one, and would hand the builds of one to the other.
 fn target() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .parent()
-        .unwrap()
-        .to_owned()
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("planted")
 }
 
 /// Whether a harness passes, with a bug switched on or with none.
@@ -157,7 +155,7 @@ fn passes(tree: &Path, harness: &Harness, bug: Option<&str>) -> bool {
 #[test]
 #[ignore = "builds the workspace a second time; docs/testing.md says how to run it"]
 fn every_planted_bug_is_caught() {
-    let tree = target().join("planted");
+    let tree = target().join("tree");
     copy_tree(&tree);
     plant(&tree);
     let chosen = env::var("DOCDB_PLANTED").ok();
