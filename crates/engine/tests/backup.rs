@@ -422,3 +422,35 @@ fn a_disk_without_room_is_one_refusal_and_leaves_the_backups_that_were_there() {
         "nothing half done is left"
     );
 }
+
+/// What was replaced behind the cut of a checkpoint stands in the log only, and the log is not in a
+/// backup.
+#[test]
+fn a_backup_waits_for_a_moment_without_writes_and_is_refused_where_there_is_none() {
+    for writes_at in [1, 5, u64::MAX] {
+        let disk = SimVfs::new(1);
+        let engine = open_on(&disk);
+        let database = create(&engine, "a");
+        for number in 1..=20 {
+            put(&database, number, &text(number, 0)).unwrap();
+        }
+        let mut asked = 0;
+        let taken = back_up(&disk.host(), &target(), &mut |name| {
+            let database = engine.open_database(name, OpenMode::ExistingOnly)?.database;
+            let covered = database.checkpoint()?.covered_position;
+            asked += 1;
+            if asked <= writes_at {
+                let number = 1 + asked % 20;
+                let text = document(&text(number, asked));
+                database.update(&DEFAULT, id(number), text, None)?;
+            }
+            Ok(covered)
+        });
+        if writes_at == u64::MAX {
+            assert_eq!(taken.unwrap_err().code(), docdb_types::Code::Timeout);
+            continue;
+        }
+        taken.unwrap();
+        assert_eq!(asked, writes_at + 2, "the last of them found nothing new");
+    }
+}

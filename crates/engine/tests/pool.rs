@@ -83,7 +83,10 @@ fn a_wrong_option_is_named() {
 #[test]
 fn an_idle_database_is_closed_and_comes_back_with_its_documents() {
     let disk = SimVfs::new(1);
-    let engine = open_on(&disk);
+    let mut options = by_hand();
+    // Its scrub would be due at the same time, and more of it after that.
+    options.healing.interval = Duration::ZERO;
+    let engine = Engine::open(disk.host(), options).unwrap();
     let database = create(&engine, "a");
     put(&database, 1, "1").unwrap();
     let id = database.id();

@@ -59,6 +59,7 @@ async fn a_backup_under_load_comes_back_as_a_state_that_there_was() {
     let shop = client.open("shop", CreateMode::IfMissing).await.unwrap();
     let database = shop.id();
     let ends = Arc::new(AtomicBool::new(false));
+    let begun = Instant::now();
     let (mut answered, mut sent, mut tasks) = (Vec::new(), Vec::new(), Vec::new());
     for writer in 0..WRITERS {
         let first = both(database, writer, "1");
@@ -70,6 +71,12 @@ async fn a_backup_under_load_comes_back_as_a_state_that_there_was() {
         tasks.push(tokio::spawn(async move {
             let mut round = 1;
             while !ends.load(Ordering::SeqCst) {
+                // All of them pause for a moment now and then, as a backup asks for.
+                let in_pause = begun.elapsed().as_millis() % 400 >= 150;
+                if in_pause {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                    continue;
+                }
                 round += 1;
                 is_sent.store(round, Ordering::SeqCst);
                 let write = both(database, writer, &round.to_string());

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use docdb_storage::{
     DataFile, DataFileNumber, DataFileRecord, Manifest, StorageError, StorageHome,
@@ -16,6 +17,10 @@ use crate::options::EngineOptions;
 use crate::pool::{Engine, OpenMode};
 use crate::trouble;
 
+/// How often a moment without writes is waited for.
+const QUIET_TRIES: usize = 200;
+/// How long between two tries.
+const QUIET_PAUSE: Duration = Duration::from_millis(7);
 /// How often the files of a manifest are opened anew where a merge came between.
 const TRIES: usize = 10;
 /// Room that is left beside what is copied: for the index, and for whoever else writes there.
@@ -114,6 +119,35 @@ fn wanted(host: &Host, options: &BackupOptions) -> Result<Vec<Entry>, Error> {
     Ok(entries)
 }
 
+/// Opens the data files of a manifest that hold everything of what they cover.
+///
+/// INVARIANT: nothing is written between the checkpoint in front of the opening and the one behind
+/// it, which has nothing to cover then. A document that is replaced in between stands in the log
+/// only: the data files need not have the version that it had, and the log is not copied.
+fn open_settled(
+    home: &StorageHome,
+    checkpoint: &mut dyn FnMut(&DatabaseName) -> Result<u64, Error>,
+) -> Result<(Manifest, Vec<DataFile>), Error> {
+    let mut covered = checkpoint(&home.name)?;
+    for _ in 0..QUIET_TRIES {
+        let (manifest, files) = open_all(home).map_err(trouble::of_storage)?;
+        if manifest.covered.get() < covered {
+            let text =
+                "the checkpoint was made in another data directory than the one to be copied";
+            return Err(Error::new(Code::Internal, text));
+        }
+        let later = checkpoint(&home.name)?;
+        if later == covered && manifest.covered.get() == covered {
+            return Ok((manifest, files));
+        }
+        covered = later;
+        std::thread::sleep(QUIET_PAUSE);
+    }
+    let text = "the database is written to without a pause of some milliseconds, which a backup takes: \
+                pause its writers for a moment";
+    Err(Error::new(Code::Timeout, text).in_database(&home.name))
+}
+
 struct Run<'a> {
     host: &'a Host,
     data_directory: &'a Path,
@@ -181,19 +215,13 @@ impl Run<'_> {
         checkpoint: &mut dyn FnMut(&DatabaseName) -> Result<u64, Error>,
     ) -> Result<(Image, u64), Error> {
         let identity = &entry.identity;
-        let covered = checkpoint(&identity.name)?;
         let home = StorageHome {
             host: self.host.clone(),
             directory: self.data_directory.to_owned(),
             name: identity.name.clone(),
             uid: identity.uid,
         };
-        let (manifest, files) = open_all(&home).map_err(trouble::of_storage)?;
-        if manifest.covered.get() < covered {
-            let text =
-                "the checkpoint was made in another data directory than the one to be copied";
-            return Err(Error::new(Code::Internal, text));
-        }
+        let (manifest, files) = open_settled(&home, checkpoint)?;
         let missing = |record: &&DataFileRecord| !self.known.contains_key(&key(home.uid, record));
         let bytes = manifest.data_files.iter().filter(missing);
         self.check_space(bytes.map(|record| record.file_bytes).sum())?;

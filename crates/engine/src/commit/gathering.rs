@@ -60,8 +60,11 @@ impl Gathering {
         let mut held = Duration::ZERO;
         // ORDER: told before the queue is looked at, so that whoever comes behind the look tells.
         self.wanted.store(wanted, Ordering::SeqCst);
-        while leadership.waiting() < wanted && held < longest {
-            self.arrived.wait_for(&mut policy, longest - held);
+        let mut is_over = false;
+        while leadership.waiting() < wanted && held < longest && !is_over {
+            let waited = self.arrived.wait_for(&mut policy, longest - held);
+            // A clock that stands still, as a simulated one does, ends no hold.
+            is_over = waited.timed_out();
             held = clock.monotonic().saturating_sub(begun);
         }
         self.wanted.store(0, Ordering::SeqCst);
@@ -170,6 +173,19 @@ mod tests {
         policy.judge(9, STEP / 8);
         assert_eq!(policy.skip, 0);
         assert!(policy.hold(1, 100).is_some());
+    }
+
+    #[test]
+    fn a_clock_that_stands_still_does_not_keep_a_batch_open_for_ever() {
+        let gathering = Gathering::default();
+        let queue = GroupQueue::new();
+        let leadership = queue.join(0).unwrap();
+        for _ in 0..100 {
+            gathering.note_step(4, STEP);
+        }
+        let host = docdb_vfs::SimVfs::new(1).host();
+        gathering.hold(&leadership, 100, &*host.clock);
+        assert_eq!(gathering.wanted.load(Ordering::SeqCst), 0);
     }
 
     #[test]
