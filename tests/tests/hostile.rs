@@ -370,10 +370,11 @@ fn a_length_that_was_only_announced_takes_no_memory() {
     assert!(taken < 512 * MIB, "{taken} bytes allocated");
     let most = held.iter().max().unwrap();
     assert!(most - before < 64 * MIB, "{most} bytes after {before}");
-    // Flat: what later rounds take, the first ones gave back.
+    // Flat: what later rounds take, the first ones gave back, but for the pieces that an allocator
+    // keeps for each connection that is just being closed.
     let [.., middle, _, _, _, _, last] = held.as_slice() else {
         panic!("fewer rounds");
     };
-    assert!(*last < middle + 8 * MIB, "memory grows: {held:?}");
+    assert!(*last < middle + 16 * MIB, "memory grows: {held:?}");
     bystander.noticed_nothing();
 }
