@@ -53,6 +53,7 @@ mod pool;
 mod quota;
 mod transaction;
 mod trouble;
+mod unread;
 mod verification;
 
 pub use backup::{

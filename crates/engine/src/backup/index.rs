@@ -27,6 +27,8 @@
 use docdb_storage::Manifest;
 use docdb_types::{DatabaseName, DatabaseUid, Quotas};
 
+use crate::unread::Reader;
+
 const MAGIC: [u8; 8] = *b"DOCDBBAK";
 const VERSION: u32 = 1;
 const HEADER_BYTES: usize = 32;
@@ -148,29 +150,6 @@ fn decode_image(reader: &mut Reader<'_>) -> Option<Image> {
         manifest,
         checksums: checksums?,
     })
-}
-
-/// What is left to decode.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        self.bytes(N)?.try_into().ok()
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_le_bytes)
-    }
-
-    fn u64(&mut self) -> Option<u64> {
-        self.array().map(u64::from_le_bytes)
-    }
 }
 
 #[cfg(test)]

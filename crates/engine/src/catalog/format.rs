@@ -30,6 +30,7 @@ use std::collections::BTreeSet;
 use docdb_types::{DatabaseId, DatabaseName, DatabaseUid, Quotas};
 
 use super::{Contents, Entry, Identity, Status};
+use crate::unread::Reader;
 
 pub(super) const MAGIC: [u8; 8] = *b"docdbcat";
 /// The newest version.
@@ -179,29 +180,6 @@ fn decode_entry(reader: &mut Reader<'_>, version: u32) -> Option<Entry> {
         status: Status::from_byte(status)?,
         quotas,
     })
-}
-
-/// What is left to decode.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        self.bytes(N)?.try_into().ok()
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_le_bytes)
-    }
-
-    fn u64(&mut self) -> Option<u64> {
-        self.array().map(u64::from_le_bytes)
-    }
 }
 
 #[cfg(test)]
