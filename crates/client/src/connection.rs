@@ -15,8 +15,9 @@ use crate::options::ClientOptions;
 /// any order, by [`receive`](Self::receive).
 ///
 /// The cheapest way to a server for who does his own pipelining. After an error of
-/// [`flush`](Self::flush) or [`receive`](Self::receive) the connection is of no more use, and the
-/// effect of every request that was not answered is unknown.
+/// [`flush`](Self::flush) or [`receive`](Self::receive) the connection is of no more use. The effect
+/// of the error says what became of every request that was not answered: it is `NotApplied` when the
+/// server took its leave, and else `Unknown`.
 #[derive(Debug)]
 pub struct Connection {
     stream: Stream,
@@ -131,7 +132,7 @@ impl Connection {
                     Response {
                         id: None,
                         result: Err(error),
-                    } => Err(unknown(error)),
+                    } => Err(error),
                     response => Ok(response),
                 };
             }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 use bytes::BytesMut;
@@ -35,6 +35,14 @@ struct State {
     next: RequestId,
     /// Why nothing can be sent any more.
     closed: Option<Error>,
+}
+
+/// How a connection ends.
+enum End {
+    /// The server said why, behind its last answer: what is not answered was never taken in.
+    Farewell(Error),
+    /// What was sent and not answered may have been done.
+    Lost(Error),
 }
 
 struct Waiting {
@@ -117,7 +125,7 @@ impl Link {
 
     fn write(&self, state: &mut State, at_once: bool) {
         if at_once && let Err(error) = state.write_now(&self.stream) {
-            state.close(&broken(&error));
+            state.cannot_write(&error);
         }
         if !state.output.is_empty() {
             self.unwritten.notify_one();
@@ -129,7 +137,7 @@ impl Link {
         loop {
             self.unwritten.notified().await;
             if let Err(error) = self.write_out().await {
-                return self.close(&broken(&error));
+                return self.state.lock().cannot_write(&error);
             }
         }
     }
@@ -151,21 +159,27 @@ impl Link {
     /// was read already.
     pub(crate) async fn read_on(&self, mut input: BytesMut) {
         let mut codec = self.state.lock().codec.clone();
-        let error = loop {
+        let end = loop {
             match self.answer_all(&mut codec, &mut input) {
-                Ok(()) => {}
-                Err(error) => break error,
+                Ok(None) => {}
+                Ok(Some(reason)) => break End::Farewell(reason),
+                Err(error) => break End::Lost(error),
             }
             match self.stream.read_some(&mut input).await {
-                Ok(0) => break end_of_stream(&mut codec, &mut input),
+                Ok(0) => break End::Lost(end_of_stream(&mut codec, &mut input)),
                 Ok(_) => {}
-                Err(error) => break broken(&error),
+                Err(error) => break End::Lost(broken(&error)),
             }
         };
-        self.close(&error);
+        self.state.lock().close(&end);
     }
 
-    fn answer_all(&self, codec: &mut ClientCodec, input: &mut BytesMut) -> Result<(), Error> {
+    /// Hands on the answers that have arrived. Returns the last words of the server.
+    fn answer_all(
+        &self,
+        codec: &mut ClientCodec,
+        input: &mut BytesMut,
+    ) -> Result<Option<Error>, Error> {
         while let Some(response) = codec.decode(input)? {
             match response {
                 Response {
@@ -181,18 +195,14 @@ impl Link {
                 Response {
                     id: None,
                     result: Err(error),
-                } => return Err(error),
+                } => return Ok(Some(error)),
                 Response {
                     id: None,
                     result: Ok(_),
                 } => {}
             }
         }
-        Ok(())
-    }
-
-    fn close(&self, error: &Error) {
-        self.state.lock().close(error);
+        Ok(None)
     }
 }
 
@@ -225,16 +235,37 @@ impl State {
         result
     }
 
-    /// Answers everyone who waits. The first reason stays.
-    fn close(&mut self, error: &Error) {
-        if self.closed.is_some() {
-            return;
+    /// Sends nothing more.
+    ///
+    /// ORDER: a socket that the other side has closed may still hold answers and the reason; those
+    /// who wait are told when the reader has come to its end, which such a socket has.
+    fn cannot_write(&mut self, error: &io::Error) {
+        let ends = [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset];
+        if ends.contains(&error.kind()) {
+            self.refuse_further(&broken(error));
+        } else {
+            self.close(&End::Lost(broken(error)));
         }
-        self.closed = Some(error.clone().with_effect(Effect::NotApplied));
+    }
+
+    /// Accepts no further requests. The first reason stays.
+    fn refuse_further(&mut self, error: &Error) {
+        if self.closed.is_none() {
+            self.closed = Some(error.clone().with_effect(Effect::NotApplied));
+        }
         self.output.clear();
+    }
+
+    /// Answers everyone who waits, and accepts no further requests.
+    fn close(&mut self, end: &End) {
+        let (error, is_lost) = match end {
+            End::Farewell(error) => (error, false),
+            End::Lost(error) => (error, true),
+        };
+        self.refuse_further(error);
         for (_, waiting) in self.waiting.drain() {
-            let left = waiting.begins < self.written;
-            let effect = effect_of_loss(left && !waiting.repeatable);
+            let has_left = waiting.begins < self.written;
+            let effect = effect_of_loss(is_lost && has_left && !waiting.repeatable);
             let _ = waiting.answer.send(Err(error.clone().with_effect(effect)));
         }
     }

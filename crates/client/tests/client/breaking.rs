@@ -97,7 +97,7 @@ async fn a_request_over_the_limit_fails_alone() {
 }
 
 #[tokio::test]
-async fn what_a_server_says_as_it_closes_reaches_those_who_wait() {
+async fn what_a_server_did_not_answer_before_its_farewell_was_not_applied() {
     let script = Script::new();
     let (client, database, mut peer) = script.database().await;
     let orders = collection();
@@ -111,8 +111,32 @@ async fn what_a_server_says_as_it_closes_reaches_those_who_wait() {
         peer.framed.send(response).await.unwrap();
     };
     let (write, ()) = tokio::join!(database.create(&orders, None, document("1")), farewell);
-    assert_eq!(seen(write), (Code::PoolStopped, Effect::Unknown));
+    assert_eq!(seen(write), (Code::PoolStopped, Effect::NotApplied));
     assert!(client.is_closed());
+}
+
+#[tokio::test]
+async fn a_farewell_is_read_also_where_a_later_request_finds_the_socket_closed() {
+    let script = Script::new();
+    let (_client, database, mut peer) = script.database().await;
+    let orders = collection();
+    let before = database.create(&orders, None, document("1"));
+    let close = async {
+        let answered = peer.request().await;
+        peer.answer(answered.id, Ok(created(1))).await;
+        let error = Error::new(Code::PoolStopped, "the server is stopping");
+        let response = docdb_client::Response {
+            id: None,
+            result: Err(error),
+        };
+        peer.framed.send(response).await.unwrap();
+        drop(peer);
+        // Nothing has read the answer and the farewell yet: this one meets the closed socket.
+        database.create(&orders, None, document("2")).await
+    };
+    let (before, behind) = tokio::join!(before, close);
+    assert_eq!(before.unwrap().version.get(), 1);
+    assert_eq!(seen(behind).1, Effect::NotApplied);
 }
 
 #[tokio::test(start_paused = true)]

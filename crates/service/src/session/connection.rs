@@ -23,6 +23,7 @@ use super::timing::{Overdue, Owed, Timing};
 use crate::access::Identity;
 use crate::cursor::Cursors;
 use crate::dispatch::{Answer, Awaited};
+use crate::job::stopping;
 use crate::lead::Leading;
 use crate::metrics::Pending;
 use crate::shared::Shared;
@@ -33,8 +34,6 @@ use crate::transactions::Transactions;
 const OUTPUT_FULL_BYTES: usize = 1024 * 1024;
 /// Room that every read is given, so that requests sent together arrive together.
 const READ_BYTES: usize = 16 * 1024;
-/// How long after the beginning of a drain a connection is looked at for the last time.
-const LAST_LOOK: Duration = Duration::from_millis(10);
 /// How long the end of a connection may take that says goodbye.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Buffers that have grown beyond this are given back when they are empty.
@@ -69,21 +68,12 @@ pub(crate) struct Session<S> {
     pub(super) transactions: Arc<Transactions>,
     pub(super) spare: Option<Channel>,
     pub(super) phase: Phase,
-    reading: Reading,
+    is_reading: bool,
+    /// Why no further requests are taken in, until the client has been told.
+    farewell: Option<Error>,
     timing: Timing,
     counted_cursors: usize,
     counted_bytes: usize,
-}
-
-/// Whether further bytes are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reading {
-    On,
-    /// The service drains: what was sent before that is still looked for.
-    Draining,
-    /// The first look that finds nothing is the last.
-    Last,
-    Over,
 }
 
 /// The connection cannot go on, and nobody is left to tell.
@@ -118,14 +108,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             )),
             spare: None,
             phase,
-            reading: Reading::On,
+            is_reading: true,
+            farewell: None,
             timing: Timing::default(),
             counted_cursors: 0,
             counted_bytes: 0,
             shared,
         };
         if phase > Phase::Serving {
-            session.drain();
+            session.end(stopping());
         }
         session
     }
@@ -134,6 +125,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     pub(crate) async fn run(mut self) {
         loop {
             self.take_in();
+            self.take_leave();
             if self.is_over()
                 || poll_fn(|context| self.poll_progress(context))
                     .await
@@ -212,13 +204,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     /// Takes no further requests; those that were taken in are answered.
     pub(super) fn stop_reading(&mut self) {
-        self.reading = Reading::Over;
+        self.is_reading = false;
         self.input.clear();
+    }
+
+    /// Takes no further requests, and says why when those that were taken in are answered.
+    pub(super) fn end(&mut self, reason: Error) {
+        if self.is_reading {
+            self.farewell = Some(reason);
+            self.stop_reading();
+        }
+    }
+
+    /// Says why the connection ends.
+    ///
+    /// ORDER: behind every answer. What the client has sent and not seen answered by then was never
+    /// taken in, and did nothing.
+    fn take_leave(&mut self) {
+        if self.in_flight.is_empty()
+            && let Some(reason) = self.farewell.take()
+        {
+            self.respond(None, Err(reason));
+        }
     }
 
     /// Whether a further request can be taken in.
     pub(super) fn has_room(&self) -> bool {
-        self.reading != Reading::Over
+        self.is_reading
             && self.in_flight.len() < self.shared.options.max_requests_in_flight
             && self.output.len() < OUTPUT_FULL_BYTES
     }
@@ -230,7 +242,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     fn is_over(&self) -> bool {
         self.phase == Phase::Cutting
-            || (self.reading == Reading::Over
+            || (!self.is_reading
+                && self.farewell.is_none()
                 && self.in_flight.is_empty()
                 && self.output.is_empty()
                 && !self.unflushed)
@@ -300,29 +313,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Event::Phase(phases) => {
                 self.phase = *phases.borrow();
                 self.signals.push(Source::next_phase(phases));
+                self.end(stopping());
                 if self.phase >= Phase::Refusing {
-                    self.stop_reading();
                     self.refuse_waiting();
-                } else {
-                    self.drain();
                 }
             }
-            Event::Drained if self.reading == Reading::Draining => self.reading = Reading::Last,
-            Event::Drained => {}
             Event::Deadline => return self.take_deadline(),
         }
         Ok(())
-    }
-
-    /// Takes in what was sent before the service began to drain, and then no more.
-    ///
-    /// What has arrived is only known once the runtime has asked the system, which it has when a
-    /// timer runs out.
-    fn drain(&mut self) {
-        if self.reading == Reading::On {
-            self.reading = Reading::Draining;
-            self.signals.push(Source::drained(LAST_LOOK));
-        }
     }
 
     fn take_deadline(&mut self) -> Result<(), Broken> {
@@ -331,18 +329,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         match self.timing.fired(&self.shared.options.deadlines) {
             Some(Overdue::Write) => return Err(Broken),
             Some(Overdue::Frame) => {
-                self.respond(
-                    None,
-                    Err(Error::new(Code::Timeout, "half a frame, and no more")),
-                );
-                self.stop_reading();
+                self.end(Error::new(Code::Timeout, "half a frame, and no more"));
             }
             Some(Overdue::Hello) => {
-                let reason = "no hello with a token in time";
-                self.respond(None, Err(Error::new(Code::Timeout, reason)));
-                self.stop_reading();
+                self.end(Error::new(Code::Timeout, "no hello with a token in time"));
             }
-            Some(Overdue::Idle) => self.stop_reading(),
+            Some(Overdue::Idle) => {
+                self.end(Error::new(
+                    Code::Network,
+                    "the connection was idle for too long",
+                ));
+            }
             None => {}
         }
         Ok(())
@@ -380,8 +377,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
         if self.input.len() > KEPT_BUFFER_BYTES && self.is_memory_used_up() {
             let reason = "requests and answers on their way use the memory there is for them";
-            self.respond(None, Err(Error::new(Code::MemoryLimit, reason)));
-            self.stop_reading();
+            self.end(Error::new(Code::MemoryLimit, reason));
             return Ok(true);
         }
         if self.input.capacity() - self.input.len() < READ_BYTES / 4 {
@@ -398,10 +394,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 Ok(true)
             }
             Poll::Ready(Err(_)) => Err(Broken),
-            Poll::Pending if self.reading == Reading::Last => {
-                self.stop_reading();
-                Ok(true)
-            }
             Poll::Pending => Ok(false),
         }
     }

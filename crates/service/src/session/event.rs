@@ -1,7 +1,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use docdb_ipc::RequestId;
 use tokio::sync::{oneshot, watch};
@@ -32,8 +32,6 @@ pub(crate) enum Source {
     Phase(Pin<Box<dyn Future<Output = watch::Receiver<Phase>> + Send>>),
     /// The first deadline that may have passed.
     Deadline(Pin<Box<Sleep>>),
-    /// The time to look for the last time.
-    Drained(Pin<Box<Sleep>>),
 }
 
 /// What has happened.
@@ -44,7 +42,6 @@ pub(crate) enum Event {
     Settled(Tag, Settled),
     Phase(watch::Receiver<Phase>),
     Deadline,
-    Drained,
 }
 
 impl Source {
@@ -56,10 +53,6 @@ impl Source {
             }
             phases
         }))
-    }
-
-    pub(crate) fn drained(patience: Duration) -> Self {
-        Self::Drained(Box::pin(tokio::time::sleep(patience)))
     }
 
     pub(crate) fn deadline(at: Instant) -> Self {
@@ -86,7 +79,6 @@ impl Future for Source {
                 Poll::Ready(Event::Settled(*tag, settled))
             }
             Self::Phase(phase) => phase.as_mut().poll(context).map(Event::Phase),
-            Self::Drained(sleep) => sleep.as_mut().poll(context).map(|()| Event::Drained),
             Self::Deadline(sleep) => sleep.as_mut().poll(context).map(|()| Event::Deadline),
         }
     }

@@ -45,18 +45,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             match self.codec.decode(&mut self.input) {
                 Ok(None) => break,
                 Ok(Some(Ok(request))) => self.arrive(request),
-                Ok(Some(Err(refused))) => {
-                    self.respond(refused.id, Err(refused.error));
-                    if refused.id.is_none() {
-                        self.stop_reading();
-                    }
-                }
-                Err(error) => {
-                    // Where the next frame begins is not known.
-                    let error = Error::from(error).with_effect(Effect::NotApplied);
-                    self.respond(None, Err(error));
-                    self.stop_reading();
-                }
+                Ok(Some(Err(refused))) => match refused.id {
+                    Some(id) => self.respond(Some(id), Err(refused.error)),
+                    None => self.end(refused.error),
+                },
+                // Where the next frame begins is not known.
+                Err(error) => self.end(Error::from(error).with_effect(Effect::NotApplied)),
             }
             self.frame_taken();
             has_taken = true;
@@ -66,9 +60,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     fn arrive(&mut self, request: Request) {
         let Request { id, mut command } = request;
-        if self.phase > crate::shutdown::Phase::Serving {
-            return self.respond(Some(id), Err(stopping()));
-        }
         if self.in_flight.contains_key(&id) {
             let reason = "a request of this id has not been answered yet";
             return self.respond(Some(id), Err(Error::new(Code::InvalidRequestId, reason)));

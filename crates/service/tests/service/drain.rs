@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use docdb_ipc::{Command, Reply};
-use docdb_types::{Code, DatabaseName, Effect};
+use docdb_types::{Code, DatabaseName, Effect, Error};
 
 use tokio::io::AsyncReadExt as _;
 
@@ -13,7 +13,9 @@ use super::harness::{Client, Harness, create, execute, read, upsert};
 struct Diary {
     acknowledged: Vec<u64>,
     refused: Vec<Code>,
-    unanswered: usize,
+    unanswered: Vec<u64>,
+    /// The last words of the server.
+    farewell: Option<Error>,
 }
 
 /// Writes, sixteen requests at a time, until told to stop or cut off.
@@ -26,7 +28,8 @@ async fn write(
     let mut diary = Diary {
         acknowledged: Vec::new(),
         refused: Vec::new(),
-        unanswered: 0,
+        unanswered: Vec::new(),
+        farewell: None,
     };
     let mut number = base;
     let mut under_way = std::collections::HashMap::new();
@@ -45,6 +48,7 @@ async fn write(
                 break 'writing;
             };
             let Some(id) = response.id else {
+                diary.farewell = response.result.err();
                 break 'writing;
             };
             let number = under_way.remove(&id).unwrap();
@@ -64,17 +68,21 @@ async fn write(
     if under_way.is_empty() {
         return diary;
     }
-    // What was sent and is not answered can only have been sent into the end.
+    // After a failed write, answers may still lie in the socket; after a farewell nothing does.
     while let Some(response) = client.receive().await {
-        if let Some(number) = response.id.and_then(|id| under_way.remove(&id))
-            && response
-                .result
-                .is_ok_and(|reply| matches!(reply, Reply::Results(results) if results[0].is_ok()))
+        assert!(diary.farewell.is_none(), "{response:?}");
+        let Some(id) = response.id else {
+            diary.farewell = response.result.err();
+            continue;
+        };
+        let number = under_way.remove(&id).unwrap();
+        if let Ok(Reply::Results(results)) = response.result
+            && results[0].is_ok()
         {
             diary.acknowledged.push(number);
         }
     }
-    diary.unanswered = under_way.len();
+    diary.unanswered = under_way.into_values().collect();
     diary
 }
 
@@ -118,13 +126,25 @@ async fn a_stop_under_load_is_quick_and_loses_nothing_acknowledged() {
                 "an acknowledged write is gone"
             );
         }
+        for numbers in diary.unanswered.chunks(1000) {
+            let found = client
+                .execute(db, numbers.iter().copied().map(read).collect())
+                .await;
+            assert!(
+                found.iter().all(Result::is_err),
+                "a write that was not answered before the farewell is there"
+            );
+        }
+        let farewell = diary.farewell.unwrap();
+        assert_eq!(farewell.code(), Code::PoolStopped);
+        assert_eq!(farewell.effect(), Effect::NotApplied);
         all_acknowledged += diary.acknowledged.len();
     }
     assert!(all_acknowledged > 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn everything_sent_before_a_stop_is_answered() {
+async fn everything_taken_in_before_a_stop_is_answered_and_the_farewell_comes_last() {
     let harness = Harness::start_with(|options| {
         options.scheduler.worker_count = 1;
         options.scheduler.queue_depth = 1000;
@@ -137,21 +157,31 @@ async fn everything_sent_before_a_stop_is_answered() {
             client.feed(execute(db, vec![create(number, "1")])).await;
         }
         client.flush().await;
+        // Those that were sent together were taken in together.
+        assert!(client.receive().await.unwrap().id.is_some());
         clients.push(client);
     }
     let stopping = tokio::spawn(harness.stop());
     for client in &mut clients {
-        let mut answers = 0;
-        while let Some(response) = client.receive().await {
-            if let Err(error) = response.result {
+        for _ in 1..100 {
+            let answer = client.receive().await.unwrap();
+            assert!(answer.id.is_some(), "{answer:?}");
+            if let Err(error) = answer.result {
                 assert_eq!(error.code(), Code::PoolStopped);
             }
-            answers += 1;
         }
-        assert_eq!(answers, 100);
+        assert_farewell(client).await;
     }
     let (_directory, report) = stopping.await.unwrap();
     assert!(report.is_clean(), "{report:?}");
+}
+
+/// The server says that it stops, and nothing after that.
+async fn assert_farewell(client: &mut Client) {
+    let farewell = client.receive().await.unwrap();
+    assert_eq!(farewell.id, None);
+    assert_eq!(farewell.result.unwrap_err().code(), Code::PoolStopped);
+    assert!(client.receive().await.is_none());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
@@ -162,7 +192,7 @@ async fn an_idle_connection_does_not_hold_up_a_stop() {
     let (_directory, report) = harness.stop().await;
     assert!(report.is_clean(), "{report:?}");
     assert!(report.took < Duration::from_secs(2), "{report:?}");
-    assert!(idle.receive().await.is_none());
+    assert_farewell(&mut idle).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
@@ -215,7 +245,7 @@ async fn drops_and_closes_under_load_answer_everybody() {
     let mut ends = Vec::new();
     for writer in writers {
         let diary = writer.await.unwrap();
-        assert_eq!(diary.unanswered, 0);
+        assert!(diary.unanswered.is_empty(), "{:?}", diary.unanswered);
         refused += diary.refused.len();
         ends.extend(diary.refused);
     }
