@@ -23,17 +23,8 @@ use table::{BUGS, Bug, Harness};
 /// How long a harness may take to catch its bug, on a machine that has other things to do too.
 const BUDGET: Duration = Duration::from_secs(300);
 
-/// What says in the copy which bug is switched on.
-const SWITCH: &str = r#"
-/// Whether a planted bug is switched on.
-#[must_use]
-pub fn planted(bug: &str) -> bool {
-    static ON: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
-    ON.get_or_init(|| std::env::var("DOCDB_PLANTED_BUG").ok())
-        .as_deref()
-        == Some(bug)
-}
-"#;
+/// What says in the copy whether a bug is switched on; the bug's name stands for `NAME`.
+const SWITCH: &str = r#"std::env::var("DOCDB_PLANTED_BUG").is_ok_and(|bug| bug == "NAME")"#;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -86,21 +77,12 @@ fn plant(tree: &Path) {
                 "{}: its place in {file} is there {places} times",
                 bug.name
             );
-            let planted = bug
-                .planted
-                .replace("BUG", &format!("docdb_vfs::planted(\"{}\")", bug.name));
-            let planted = if file.starts_with("crates/vfs") {
-                planted.replace("docdb_vfs::", "crate::")
-            } else {
-                planted
-            };
+            let switch = SWITCH.replace("NAME", bug.name);
+            let planted = bug.planted.replace("BUG", &switch);
             text = text.replace(bug.healthy, &planted);
         }
         write_if_other(&tree.join(file), text.as_bytes());
     }
-    let library = "crates/vfs/src/lib.rs";
-    let text = fs::read_to_string(root().join(library)).unwrap() + SWITCH;
-    write_if_other(&tree.join(library), text.as_bytes());
 }
 
 fn cargo(tree: &Path, harness: &Harness) -> Command {

@@ -1,5 +1,5 @@
 //! The bugs. The names PB1 to PB24 are those of the list that the project was planned with;
-//! docs/faults.md says which of them have no place here yet. HB1 to HB8 are those of healing below
+//! docs/faults.md says which of them have no place here. HB1 to HB8 are those of healing below
 //! the engine, HB9 to HB16 those of healing in it.
 
 /// A test that is to catch a bug.
@@ -64,6 +64,12 @@ static HEALING: Harness = Harness {
     package: "docdb-engine",
     test: "healing",
     filter: &[],
+    settings: &[],
+};
+static SERVICE: Harness = Harness {
+    package: "docdb-service",
+    test: "service",
+    filter: &["a_database_that_is_not_open_answers_nothing_but_that"],
     settings: &[],
 };
 /// Every bug that has a place in the code.
@@ -227,6 +233,14 @@ pub(crate) static BUGS: &[Bug] = &[
         healthy: "        let next = first_unused(last);\n",
         planted: "        let next = if BUG {\n            TransactionId::new(host.clock.unix_time().as_millis() as u64)\n        } else {\n            first_unused(last)\n        };\n",
         harness: &SIMULATION,
+    },
+    Bug {
+        name: "PB24",
+        what: "a database is served to a connection that was never let into it",
+        file: "crates/service/src/session/intake.rs",
+        healthy: "Work::Ask(database, question) if self.opened.contains_key(&database) => {",
+        planted: "Work::Ask(database, question) if BUG || self.opened.contains_key(&database) => {",
+        harness: &SERVICE,
     },
     Bug {
         name: "HB1",
