@@ -115,6 +115,34 @@ fn a_failed_sync_of_a_directory_loses_its_entries_for_ever() {
 }
 
 #[test]
+fn a_lost_name_shows_until_a_later_change_of_it_is_durable() {
+    for is_synced in [false, true] {
+        let (disk, _) = disk_with(1, b"old");
+        assert!(!disk.shows_lost_names());
+        let replace = |bytes: &[u8]| {
+            let file = disk.open(path("/new"), OpenMode::CreateNew).unwrap();
+            file.write_all_at(bytes, 0).unwrap();
+            file.sync_all().unwrap();
+            disk.rename(path("/new"), path("/a")).unwrap();
+        };
+        replace(b"lost");
+        disk.fail(Fault::once(next(CallKind::SyncDir), FaultKind::Eio));
+        assert!(disk.sync_dir(path("/")).is_err());
+        assert!(disk.shows_lost_names());
+        // Whoever read the lost file and replaced it may be found to have replaced the old one.
+        replace(b"behind it");
+        if is_synced {
+            disk.sync_dir(path("/")).unwrap();
+        }
+        assert_eq!(disk.shows_lost_names(), !is_synced);
+        let image = disk.crash(CrashProfile::DropAll, 0);
+        let found = image.open(path("/a"), OpenMode::Read).unwrap();
+        let expected: &[u8] = if is_synced { b"behind it" } else { b"old" };
+        assert_eq!(bytes_of(found.as_ref()), expected);
+    }
+}
+
+#[test]
 fn no_sync_is_ever_repeated() {
     for kind in [FaultKind::Eio, FaultKind::Eintr, FaultKind::Enospc] {
         for call in [CallKind::Sync, CallKind::SyncDir] {

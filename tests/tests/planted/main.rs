@@ -23,8 +23,9 @@ use table::{BUGS, Bug, Harness};
 /// How long a harness may take to catch its bug, on a machine that has other things to do too.
 const BUDGET: Duration = Duration::from_secs(300);
 
-/// What says in the copy whether a bug is switched on; the bug's name stands for `NAME`.
-const SWITCH: &str = r#"std::env::var("DOCDB_PLANTED_BUG").is_ok_and(|bug| bug == "NAME")"#;
+/// What says in the copy whether a bug is switched on; the bug's name stands for `NAME`. Servers that
+/// a harness starts keep the variable: it is none of their settings, which begin with `DOCDB_`.
+const SWITCH: &str = r#"std::env::var("PLANTED_BUG").is_ok_and(|bug| bug == "NAME")"#;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -92,7 +93,7 @@ fn cargo(tree: &Path, harness: &Harness) -> Command {
         .env("CARGO_TARGET_DIR", target().join("target"))
         // A harness tries many thousands of crashes, which takes minutes without it.
         .env("CARGO_PROFILE_DEV_OPT_LEVEL", "1")
-        .env_remove("DOCDB_PLANTED_BUG")
+        .env_remove("PLANTED_BUG")
         .args(["test", "--quiet", "--offline", "--lib"])
         .args(["-p", harness.package, "--test", harness.test])
         .envs(harness.settings.iter().copied());
@@ -109,7 +110,7 @@ fn target() -> PathBuf {
 fn passes(tree: &Path, harness: &Harness, bug: Option<&str>) -> bool {
     let mut command = cargo(tree, harness);
     command
-        .envs(bug.map(|bug| ("DOCDB_PLANTED_BUG", bug)))
+        .envs(bug.map(|bug| ("PLANTED_BUG", bug)))
         .arg("--")
         .args(harness.filter)
         // Cargo and the test that it runs end together.

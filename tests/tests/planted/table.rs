@@ -1,6 +1,6 @@
 //! The bugs. The names PB1 to PB24 are those of the list that the project was planned with;
-//! docs/faults.md says which of them have no place here. HB1 to HB8 are those of healing below
-//! the engine, HB9 to HB16 those of healing in it.
+//! docs/faults.md says which of them have no place here. TB1 to TB4 are those of transactions, HB1 to
+//! HB8 those of healing below the engine, HB9 to HB16 those of healing in it.
 
 /// A test that is to catch a bug.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,6 +63,19 @@ static PARITY: Harness = Harness {
 static HEALING: Harness = Harness {
     package: "docdb-engine",
     test: "healing",
+    filter: &[],
+    settings: &[],
+};
+/// A real server and the independent checker.
+static HISTORIES: Harness = Harness {
+    package: "docdb-tests",
+    test: "isolation",
+    filter: &["histories_of_a_killed_server"],
+    settings: &[("DOCDB_ISOLATION_TRANSACTIONS", "8000")],
+};
+static MODEL: Harness = Harness {
+    package: "docdb-engine",
+    test: "transaction_model",
     filter: &[],
     settings: &[],
 };
@@ -241,6 +254,38 @@ pub(crate) static BUGS: &[Bug] = &[
         healthy: "Work::Ask(database, question) if self.opened.contains_key(&database) => {",
         planted: "Work::Ask(database, question) if BUG || self.opened.contains_key(&database) => {",
         harness: &SERVICE,
+    },
+    Bug {
+        name: "TB1",
+        what: "what a serializable transaction has read may change before its commit",
+        file: "crates/engine/src/transaction/prepared.rs",
+        healthy: ".chain(self.reads.documents())",
+        planted: ".chain(self.reads.documents().filter(|_| !BUG))",
+        harness: &HISTORIES,
+    },
+    Bug {
+        name: "TB2",
+        what: "the second committer wins too",
+        file: "crates/engine/src/transaction/prepared.rs",
+        healthy: "            .map(|(key, _)| *key)\n            .chain(",
+        planted: "            .filter(|_| !BUG)\n            .map(|(key, _)| *key)\n            .chain(",
+        harness: &HISTORIES,
+    },
+    Bug {
+        name: "TB3",
+        what: "a read of a snapshot sees what is newest",
+        file: "crates/storage/src/index/concurrent.rs",
+        healthy: "        self.view().get_at(snapshot, collection, key)\n",
+        planted: "        if BUG {\n            return self.view().get(collection, key);\n        }\n        self.view().get_at(snapshot, collection, key)\n",
+        harness: &HISTORIES,
+    },
+    Bug {
+        name: "TB4",
+        what: "a range that was scanned is not checked",
+        file: "crates/engine/src/transaction/prepared.rs",
+        healthy: ".or_else(|| self.reads.ranges().find_map(|range| check.range(range)))",
+        planted: ".or_else(|| self.reads.ranges().filter(|_| !BUG).find_map(|range| check.range(range)))",
+        harness: &MODEL,
     },
     Bug {
         name: "HB1",

@@ -40,21 +40,12 @@ impl SimVfs {
         Some(disk.files.get(&id)?.durable.to_vec())
     }
 
-    /// Whether readers see names that no crash can find: a sync of a directory failed or lied, and
-    /// lost them for ever. No process can tell, and what it writes into such a file is lost too.
+    /// Whether a sync of a directory failed or lied, and a crash could show it: readers see names, or
+    /// have built on names, that no crash can find. No process can tell, and what it writes into such
+    /// a file is lost too.
     #[must_use]
     pub fn shows_lost_names(&self) -> bool {
-        let disk = self.disk();
-        let mut durable = disk.names.durable.clone();
-        for pending in &disk.names.pending {
-            durable.apply(&pending.change);
-        }
-        let sorted = |tree: &Tree| {
-            let mut files = tree.files();
-            files.sort();
-            files
-        };
-        sorted(&durable) != sorted(&disk.names.visible)
+        self.disk().names.has_lost()
     }
 
     /// Flips bit `bit` (0 to 7, modulo 8) of the byte at offset `byte` of the file at `path`, in

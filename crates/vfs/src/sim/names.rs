@@ -198,6 +198,8 @@ pub(super) struct Names {
     pub(super) visible: Tree,
     pub(super) durable: Tree,
     pub(super) pending: Vec<Pending<NameChange>>,
+    /// Where a failed sync of a directory lost a change.
+    lost: BTreeSet<Place>,
 }
 
 impl Names {
@@ -210,6 +212,7 @@ impl Names {
             visible: tree.clone(),
             durable: tree,
             pending: Vec::new(),
+            lost: BTreeSet::new(),
         }
     }
 
@@ -229,7 +232,16 @@ impl Names {
 
     /// Loses the pending changes of `directory`: they never become durable, and are still seen.
     pub(super) fn lose_pending(&mut self, directory: DirectoryId) {
-        self.take(directory);
+        let taken = self.take(directory);
+        self.lost
+            .extend(taken.iter().flat_map(NameChange::places).cloned());
+    }
+
+    /// Whether a crash could find, at some name, what was there before a change that was lost: nothing
+    /// that was done to the name since is durable.
+    pub(super) fn has_lost(&self) -> bool {
+        let differs = |place: &Place| self.durable.get(place) != self.visible.get(place);
+        self.lost.iter().any(differs)
     }
 
     fn take(&mut self, directory: DirectoryId) -> Vec<NameChange> {
