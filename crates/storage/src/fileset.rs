@@ -319,7 +319,7 @@ fn check_orphan(
     match DataFile::open(home, number) {
         Ok(file) => {
             let generation = file.metadata().map_or(0, |metadata| metadata.generation);
-            if generation > manifest.generation + 1 {
+            if generation > manifest.generation.saturating_add(1) {
                 let what = "manifest: older than a data file, a later manifest has been lost";
                 return Err(StorageError::corrupt(&home.manifest_path(), 0, what));
             }

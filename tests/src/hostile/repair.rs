@@ -34,17 +34,15 @@ pub fn repair(kind: Kind, bytes: &mut [u8]) -> bool {
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+    Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
 fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
+    Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
 fn put(bytes: &mut [u8], at: usize, value: u32) -> Option<()> {
-    bytes
-        .get_mut(at..at + 4)?
-        .copy_from_slice(&value.to_le_bytes());
+    *bytes.get_mut(at..)?.first_chunk_mut()? = value.to_le_bytes();
     Some(())
 }
 
@@ -107,7 +105,10 @@ fn data(bytes: &mut [u8]) -> Option<()> {
         Some(hasher.finalize())
     };
     let trailer = bytes.len().checked_sub(80)?;
-    let table = u64_at(bytes, trailer + 56)? as usize;
+    let table = usize::try_from(u64_at(bytes, trailer + 56)?).ok()?;
+    if table > trailer {
+        return None;
+    }
     let table_bytes = u32_at(bytes, trailer + 64)? as usize;
     let sections = table_bytes.min(24 * 64) / 24;
     for section in 0..sections {

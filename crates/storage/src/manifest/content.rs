@@ -59,7 +59,7 @@ impl Manifest {
     #[must_use]
     pub fn next_metadata(&self, replaced: &[DataFileNumber]) -> DataFileMetadata {
         DataFileMetadata {
-            generation: self.generation + 1,
+            generation: self.generation.saturating_add(1),
             covered: self.covered,
             last_transaction: self.last_transaction,
             other_live_files: self
