@@ -2,7 +2,6 @@ use std::time::Duration;
 
 use docdb_client::{Client, ClientOptions, FrameLimit, Reply};
 use docdb_types::{Code, Effect, Error, Limits};
-use futures_util::SinkExt;
 
 use crate::script::{Script, collection, created, document, id, options};
 
@@ -103,12 +102,7 @@ async fn what_a_server_did_not_answer_before_its_farewell_was_not_applied() {
     let orders = collection();
     let farewell = async {
         peer.request().await;
-        let error = Error::new(Code::PoolStopped, "the server is stopping");
-        let response = docdb_client::Response {
-            id: None,
-            result: Err(error),
-        };
-        peer.framed.send(response).await.unwrap();
+        peer.take_leave().await;
     };
     let (write, ()) = tokio::join!(database.create(&orders, None, document("1")), farewell);
     assert_eq!(seen(write), (Code::PoolStopped, Effect::NotApplied));
@@ -124,13 +118,7 @@ async fn a_farewell_is_read_also_where_a_later_request_finds_the_socket_closed()
     let close = async {
         let answered = peer.request().await;
         peer.answer(answered.id, Ok(created(1))).await;
-        let error = Error::new(Code::PoolStopped, "the server is stopping");
-        let response = docdb_client::Response {
-            id: None,
-            result: Err(error),
-        };
-        peer.framed.send(response).await.unwrap();
-        drop(peer);
+        peer.take_leave().await;
         // Nothing has read the answer and the farewell yet: this one meets the closed socket.
         database.create(&orders, None, document("2")).await
     };

@@ -121,6 +121,16 @@ impl Peer {
         );
     }
 
+    /// Says that the server stops, and closes.
+    pub(crate) async fn take_leave(mut self) {
+        let error = Error::new(Code::PoolStopped, "the server is stopping");
+        let farewell = Response {
+            id: None,
+            result: Err(error),
+        };
+        self.framed.send(farewell).await.unwrap();
+    }
+
     pub(crate) async fn send_raw(&mut self, bytes: &[u8]) {
         self.framed.get_mut().write_all(bytes).await.unwrap();
     }

@@ -68,12 +68,19 @@ pub(crate) struct Session<S> {
     pub(super) transactions: Arc<Transactions>,
     pub(super) spare: Option<Channel>,
     pub(super) phase: Phase,
-    is_reading: bool,
-    /// Why no further requests are taken in, until the client has been told.
-    farewell: Option<Error>,
+    reading: Reading,
     timing: Timing,
     counted_cursors: usize,
     counted_bytes: usize,
+}
+
+/// Whether further bytes are read.
+#[derive(Debug)]
+enum Reading {
+    On,
+    /// No further requests are taken in, and the client has not been told why.
+    Leaving(Error),
+    Over,
 }
 
 /// The connection cannot go on, and nobody is left to tell.
@@ -108,8 +115,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             )),
             spare: None,
             phase,
-            is_reading: true,
-            farewell: None,
+            reading: Reading::On,
             timing: Timing::default(),
             counted_cursors: 0,
             counted_bytes: 0,
@@ -204,15 +210,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     /// Takes no further requests; those that were taken in are answered.
     pub(super) fn stop_reading(&mut self) {
-        self.is_reading = false;
+        self.reading = Reading::Over;
         self.input.clear();
     }
 
     /// Takes no further requests, and says why when those that were taken in are answered.
     pub(super) fn end(&mut self, reason: Error) {
-        if self.is_reading {
-            self.farewell = Some(reason);
-            self.stop_reading();
+        if matches!(self.reading, Reading::On) {
+            self.reading = Reading::Leaving(reason);
+            self.input.clear();
         }
     }
 
@@ -222,15 +228,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// taken in, and did nothing.
     fn take_leave(&mut self) {
         if self.in_flight.is_empty()
-            && let Some(reason) = self.farewell.take()
+            && let Reading::Leaving(reason) = &self.reading
         {
+            let reason = reason.clone();
+            self.reading = Reading::Over;
             self.respond(None, Err(reason));
         }
     }
 
     /// Whether a further request can be taken in.
     pub(super) fn has_room(&self) -> bool {
-        self.is_reading
+        matches!(self.reading, Reading::On)
             && self.in_flight.len() < self.shared.options.max_requests_in_flight
             && self.output.len() < OUTPUT_FULL_BYTES
     }
@@ -242,8 +250,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     fn is_over(&self) -> bool {
         self.phase == Phase::Cutting
-            || (!self.is_reading
-                && self.farewell.is_none()
+            || (matches!(self.reading, Reading::Over)
                 && self.in_flight.is_empty()
                 && self.output.is_empty()
                 && !self.unflushed)
