@@ -39,6 +39,7 @@ mod crew;
 mod document;
 mod exchange;
 mod halt;
+mod healing;
 mod ids;
 mod judgement;
 mod latency;
@@ -68,6 +69,7 @@ mod worker;
 
 pub use ceiling::ceiling;
 pub use halt::Halt;
+pub use healing::Healed;
 pub use judgement::{Assertion, AssertionError, Judged, judge_all, parse_assertions};
 pub use latency::{Latency, LatencySummary};
 pub use matrix::{Cell, Matrix, MatrixArguments, MatrixError, measure_matrix};

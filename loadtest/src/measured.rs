@@ -1,8 +1,9 @@
 use std::time::{Duration, SystemTime};
 
-use docdb_client::{DatabaseStatistics, MaintenanceRun, ServerHello};
+use docdb_client::{DatabaseStatistics, HealingStatistics, ServerHello};
 use docdb_types::DatabaseName;
 
+use crate::healing::Healed;
 use crate::monitor::{Sample, ServerSample};
 use crate::process::ProcessFigures;
 use crate::record::{LatencySample, StageRecord, Tally};
@@ -71,8 +72,10 @@ pub struct DatabaseMeasured {
     pub steps: Vec<Step>,
     /// What the server told about it.
     pub log: Vec<Sample>,
-    /// Healings that finished, and when they were noticed.
-    pub healings: Vec<(Duration, MaintenanceRun)>,
+    /// What it healed meanwhile.
+    pub healed: Vec<Healed>,
+    /// What it counted of healing before the run and at its end.
+    pub healing: Option<(HealingStatistics, HealingStatistics)>,
     /// What the server measured of it before the run.
     pub first: Option<DatabaseStatistics>,
     /// What the server measured of it at the end.

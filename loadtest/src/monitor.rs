@@ -3,12 +3,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use docdb_client::{
-    Client, ClientOptions, CreateMode, Database, DatabaseStatistics, Endpoint, MaintenanceRun,
-    RetryPolicy, ServerHello, ServerStatistics,
+    Client, ClientOptions, CreateMode, Database, DatabaseStatistics, Endpoint, RetryPolicy,
+    ServerHello, ServerStatistics,
 };
 use docdb_types::{Category, DatabaseName, Error};
 
 use crate::config::{DatabasePlan, Plan};
+use crate::healing::HealingTrack;
 use crate::peer::Address;
 use crate::process::{ProcessFigures, figures_of, figures_of_family, listener_of};
 
@@ -58,8 +59,7 @@ pub(crate) struct Gauge {
     database: Option<Database>,
     wal_dir: PathBuf,
     pub(crate) log: Vec<Sample>,
-    /// Healings that finished during the run, and when they were noticed.
-    pub(crate) healings: Vec<(Duration, MaintenanceRun)>,
+    pub(crate) healing: HealingTrack,
     /// The figures before the run.
     pub(crate) first: Option<DatabaseStatistics>,
     /// The newest figures.
@@ -176,7 +176,7 @@ impl Gauge {
             database,
             wal_dir: plan.wal_dir.clone(),
             log: Vec::new(),
-            healings: Vec::new(),
+            healing: HealingTrack::default(),
             first: None,
             last: None,
         })
@@ -184,10 +184,13 @@ impl Gauge {
 
     /// Looks once; an error means that the connection is of no more use.
     async fn look(&mut self, at: Duration) -> Result<Option<ServerStatistics>, ()> {
-        let answer = match &self.database {
-            Some(database) => database.statistics().await,
-            None => return Err(()),
+        let Some(database) = &self.database else {
+            return Err(());
         };
+        let answer = database.statistics().await;
+        if let Ok(counts) = database.healing().await {
+            self.healing.look(at, counts);
+        }
         let is_broken = answer
             .as_ref()
             .is_err_and(|error| error.category() == Category::Network);
@@ -208,13 +211,6 @@ impl Gauge {
         let Some(figures) = figures else {
             return Ok(server);
         };
-        let before = self.last.as_ref().and_then(|last| last.last_healing);
-        if let Some(healing) = figures.last_healing
-            && self.first.is_some()
-            && before != Some(healing)
-        {
-            self.healings.push((at, healing));
-        }
         self.first.get_or_insert_with(|| figures.clone());
         self.last = Some(figures);
         Ok(server)

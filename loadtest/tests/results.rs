@@ -8,11 +8,13 @@
 
 mod scripted;
 
+use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
-use docdb_client::Endpoint;
+use docdb_client::{Client, ClientOptions, CreateMode, Endpoint};
 use docdb_loadtest::config::{Arguments, ConfigFile, Plan};
 use docdb_loadtest::report::{Results, Table};
 use docdb_loadtest::{Ending, Halt, Measured, OperationKind, OwnServer, Tally, run};
@@ -366,6 +368,56 @@ async fn a_run_over_three_databases_of_a_real_server_has_every_key() {
         let text = std::fs::read_to_string(folder.path().join(file)).unwrap();
         assert!(text.starts_with(heading), "{file}: {text:.80}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_that_is_healed_during_a_run_is_counted_with_its_documents_and_time() {
+    let own = OwnServer::start(Path::new(PROGRAM)).await.unwrap();
+    let endpoint = Endpoint::Unix(own.socket());
+    let folder = tempfile::tempdir().unwrap();
+    let run_with = async |flags: &[&str]| {
+        let always = "--doc-count 50 --workers 2 --read-percent 100 --write-percent 0 \
+                      --update-percent 0 --delete-percent 0 --distribution sequential --csv \
+                      --output-dir";
+        let folder = folder.path().to_str().unwrap();
+        let always: Vec<_> = always.split_whitespace().collect();
+        let mut plan = plan(&[&always, &[folder][..], flags].concat());
+        plan.move_to(own.socket(), &own.wal_dir());
+        let halt = Arc::new(Halt::default());
+        let measured = run(&plan, &endpoint, &halt, None, |_| {}).await.unwrap();
+        (plan, measured)
+    };
+    run_with(&["--preload", "--operations", "10"]).await;
+    let client = Client::connect(&endpoint, ClientOptions::default()).await;
+    let database = client.unwrap().open("loadtest", CreateMode::Never).await;
+    database.unwrap().checkpoint().await.unwrap();
+    damage(&own.directory().join("data").join("loadtest.data.1"));
+
+    let (plan, measured) = run_with(&["--operations", "500"]).await;
+    own.stop().await.unwrap();
+    assert!(!measured.is_failure());
+    docdb_loadtest::report::write(&plan, &measured, &[]).unwrap();
+    let results = serde_json::to_value(Results::new(&plan, &measured, &[])).unwrap();
+    let healing = &results["Databases"]["loadtest"]["Healing"];
+    let count = |key: &str| healing[key].as_f64().unwrap();
+    assert!(count("TotalHealings") >= 1.0, "{healing}");
+    assert!(count("TotalDocumentsHealed") >= 1.0, "{healing}");
+    assert!(count("HealingTimeSeconds") > 0.0, "{healing}");
+    assert!(count("OverheadPercent") > 0.0, "{healing}");
+    assert_eq!(healing["InitialStats"]["OnDemandHealings"], 0);
+    let rows = std::fs::read_to_string(folder.path().join("healing_events.csv")).unwrap();
+    let row = rows.lines().nth(1).unwrap();
+    assert!(row.ends_with(",on_demand"), "{row}");
+}
+
+/// Flips a bit in the middle of a data file, where documents lie.
+fn damage(file: &Path) {
+    let options = std::fs::OpenOptions::new().read(true).write(true).clone();
+    let file = options.open(file).unwrap();
+    let middle = file.metadata().unwrap().len() / 2;
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, middle).unwrap();
+    file.write_all_at(&[byte[0] ^ 1], middle).unwrap();
 }
 
 fn assert_keys(value: &serde_json::Value, keys: &str) {

@@ -124,15 +124,16 @@ fn healing_events(measured: &Measured) -> String {
     let mut events: Vec<_> = measured
         .databases
         .iter()
-        .flat_map(|database| &database.healings)
+        .flat_map(|database| &database.healed)
         .collect();
-    events.sort_by_key(|(at, _)| *at);
-    for (at, healing) in events {
+    events.sort_by_key(|healed| healed.at);
+    for healed in events {
         rows.add(format_args!(
-            "{},{:.3},{},healing",
-            Timestamp(measured.started_at + *at),
-            Duration::from_micros(healing.duration_us).as_secs_f64() * 1000.0,
-            healing.documents
+            "{},{:.3},{},{}",
+            Timestamp(measured.started_at + healed.at),
+            healed.took.as_secs_f64() * 1000.0,
+            healed.documents,
+            healed.trigger()
         ));
     }
     rows.0

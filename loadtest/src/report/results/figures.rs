@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use docdb_client::MaintenanceRun;
+use docdb_client::HealingStatistics;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Plan;
+use crate::healing::Healed;
 use crate::measured::DatabaseMeasured;
 use crate::monitor::Sample;
 use crate::record::{KindRecord, StageRecord, Tally};
@@ -79,55 +80,56 @@ pub struct Healing {
     final_stats: Option<HealingFigures>,
 }
 
-/// The last healing that the server knows of.
+/// What a database counted since it was opened.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct HealingFigures {
-    last_finished_at_ms: u64,
-    last_duration_ms: f64,
-    last_documents_healed: u64,
+    scans: u64,
+    on_demand_healings: u64,
+    background_healings: u64,
+    documents_healed: u64,
+    documents_corrupted: u64,
+    healing_time_seconds: f64,
 }
 
 impl Healing {
     pub(super) fn new(database: &DatabaseMeasured, elapsed: Duration) -> Self {
-        let figures = |run: Option<MaintenanceRun>| run.map(HealingFigures::from);
-        let first = database.first.as_ref().and_then(|f| f.last_healing);
-        let last = database.last.as_ref().and_then(|f| f.last_healing);
+        let counts = database.healing.as_ref();
         Self {
-            initial_stats: figures(first),
-            final_stats: figures(last),
+            initial_stats: counts.map(|(first, _)| first.into()),
+            final_stats: counts.map(|(_, last)| last.into()),
             ..Self::total(std::slice::from_ref(database), elapsed)
         }
     }
 
     pub(super) fn total(databases: &[DatabaseMeasured], elapsed: Duration) -> Self {
-        let healings = || {
-            let runs = databases.iter().flat_map(|database| &database.healings);
-            runs.map(|(_, healing)| healing)
-        };
-        let micros = healings().map(|healing| healing.duration_us).sum();
-        let seconds = Duration::from_micros(micros).as_secs_f64();
+        let healed = || databases.iter().flat_map(|database| &database.healed);
+        let took: Duration = healed().map(|healed| healed.took).sum();
+        let seconds = took.as_secs_f64();
         Self {
-            total_healings: healings().count() as u64,
-            total_documents_healed: healings().map(|healing| healing.documents).sum(),
+            total_healings: healed().map(Healed::events).sum(),
+            total_documents_healed: healed().map(|healed| healed.documents).sum(),
             healing_time_seconds: seconds,
             overhead_percent: if elapsed.is_zero() {
                 0.0
             } else {
                 seconds / elapsed.as_secs_f64() * 100.0
             },
-            event_count: healings().count(),
+            event_count: healed().count(),
             ..Self::default()
         }
     }
 }
 
-impl From<MaintenanceRun> for HealingFigures {
-    fn from(run: MaintenanceRun) -> Self {
+impl From<&HealingStatistics> for HealingFigures {
+    fn from(counts: &HealingStatistics) -> Self {
         Self {
-            last_finished_at_ms: run.finished_at_ms,
-            last_duration_ms: Duration::from_micros(run.duration_us).as_secs_f64() * 1000.0,
-            last_documents_healed: run.documents,
+            scans: counts.scans,
+            on_demand_healings: counts.on_demand,
+            background_healings: counts.background,
+            documents_healed: counts.healed_documents,
+            documents_corrupted: counts.corrupted_documents,
+            healing_time_seconds: Duration::from_micros(counts.healing_us).as_secs_f64(),
         }
     }
 }
