@@ -272,7 +272,9 @@ impl Worker {
             };
             let now = Instant::now();
             self.take(response, now)?;
-            while let Some(response) = self.link.received().await {
+            while !self.waiting.is_empty()
+                && let Some(response) = self.link.received().await
+            {
                 self.take(response?, now)?;
             }
         }

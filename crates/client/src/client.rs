@@ -42,11 +42,11 @@ impl Client {
     /// `Network` or `Timeout` when there is no server; otherwise what the server says to the hello.
     pub async fn connect(endpoint: &Endpoint, options: ClientOptions) -> Result<Self, Error> {
         let connection = Connection::connect(endpoint, &options).await?;
-        let (stream, codec, next, input, server) = connection.into_parts();
-        let link = Arc::new(Link::new(stream, codec, next));
+        let (link, incoming, input, server) = connection.share();
+        let link = Arc::new(link);
         let reader = tokio::spawn({
             let link = Arc::clone(&link);
-            async move { link.read_on(input).await }
+            async move { link.read_on(incoming, input).await }
         });
         let writer = tokio::spawn({
             let link = Arc::clone(&link);

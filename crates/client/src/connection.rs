@@ -6,8 +6,8 @@ use docdb_types::{Code, Effect, Error, Limits};
 use tokio::time::timeout;
 use tokio_util::codec::{Decoder, Encoder};
 
-use crate::endpoint::{Endpoint, Stream};
-use crate::link::broken;
+use crate::endpoint::{Endpoint, Incoming, Outgoing, connect};
+use crate::link::{Link, broken};
 use crate::options::ClientOptions;
 
 /// One connection for one caller, without tasks and without time limits: requests are queued with
@@ -20,7 +20,8 @@ use crate::options::ClientOptions;
 /// server took its leave, and else `Unknown`.
 #[derive(Debug)]
 pub struct Connection {
-    stream: Stream,
+    incoming: Incoming,
+    outgoing: Outgoing,
     codec: ClientCodec,
     input: BytesMut,
     output: BytesMut,
@@ -46,14 +47,15 @@ impl Connection {
     }
 
     async fn greet(endpoint: &Endpoint, options: &ClientOptions) -> Result<Self, Error> {
-        let stream = Stream::connect(endpoint).await.map_err(|error| {
+        let (incoming, outgoing) = connect(endpoint).await.map_err(|error| {
             Error::new(
                 Code::Network,
                 format!("cannot connect to {endpoint}: {error}"),
             )
         })?;
         let mut connection = Self {
-            stream,
+            incoming,
+            outgoing,
             codec: ClientCodec::new(Limits::DEFAULT).with_frame_limit(options.frame_limit),
             input: BytesMut::new(),
             output: BytesMut::new(),
@@ -107,13 +109,13 @@ impl Connection {
     /// `Network`.
     pub async fn flush(&mut self) -> Result<(), Error> {
         loop {
-            self.stream
+            self.outgoing
                 .write_now(&mut self.output)
                 .map_err(|error| unknown(broken(&error)))?;
             if self.output.is_empty() {
                 return Ok(());
             }
-            self.stream
+            self.outgoing
                 .writable()
                 .await
                 .map_err(|error| unknown(broken(&error)))?;
@@ -136,7 +138,7 @@ impl Connection {
                     response => Ok(response),
                 };
             }
-            let count = self.stream.read_some(&mut self.input).await;
+            let count = self.incoming.read_some(&mut self.input).await;
             if count.map_err(|error| unknown(broken(&error)))? == 0 {
                 self.codec.decode_eof(&mut self.input)?;
                 return Err(unknown(Error::new(
@@ -163,9 +165,11 @@ impl Connection {
         }
     }
 
-    /// Gives the stream to a link, with what was read from it already.
-    pub(crate) fn into_parts(self) -> (Stream, ClientCodec, RequestId, BytesMut, ServerHello) {
-        (self.stream, self.codec, self.next, self.input, self.server)
+    /// Makes a link of it that many callers share, and what feeds that: the stream, with what was
+    /// read from it already.
+    pub(crate) fn share(self) -> (Link, Incoming, BytesMut, ServerHello) {
+        let link = Link::new(self.outgoing, self.codec, self.next);
+        (link, self.incoming, self.input, self.server)
     }
 }
 

@@ -1,9 +1,11 @@
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpStream, UnixStream, tcp, unix};
 
 use crate::tls::{TlsEndpoint, TlsStream};
 
@@ -31,28 +33,65 @@ impl fmt::Display for Endpoint {
 /// The input buffer is grown to this much room before a read.
 const READ_BYTES: usize = 16 * 1024;
 
-/// A connected stream. Reading and writing need no exclusive access, so that a caller may write
-/// while a task waits for what comes in.
-#[derive(Debug)]
-pub(crate) enum Stream {
-    Unix(UnixStream),
-    Tcp(TcpStream),
-    Tls(Box<TlsStream>),
+/// Connects.
+pub(crate) async fn connect(endpoint: &Endpoint) -> io::Result<(Incoming, Outgoing)> {
+    Ok(match endpoint {
+        Endpoint::Unix(path) => {
+            let (incoming, outgoing) = UnixStream::connect(path).await?.into_split();
+            (Incoming::Unix(incoming), Outgoing::Unix(outgoing))
+        }
+        Endpoint::Tcp(address) => {
+            let stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            let (incoming, outgoing) = stream.into_split();
+            (Incoming::Tcp(incoming), Outgoing::Tcp(outgoing))
+        }
+        Endpoint::Tls(tls) => {
+            let stream = Arc::new(TlsStream::connect(tls).await?);
+            (Incoming::Tls(Arc::clone(&stream)), Outgoing::Tls(stream))
+        }
+    })
 }
 
-impl Stream {
-    pub(crate) async fn connect(endpoint: &Endpoint) -> io::Result<Self> {
-        match endpoint {
-            Endpoint::Unix(path) => Ok(Self::Unix(UnixStream::connect(path).await?)),
-            Endpoint::Tcp(address) => {
-                let stream = TcpStream::connect(address).await?;
-                stream.set_nodelay(true)?;
-                Ok(Self::Tcp(stream))
-            }
-            Endpoint::Tls(tls) => Ok(Self::Tls(Box::new(TlsStream::connect(tls).await?))),
+/// What comes from the server.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    Unix(unix::OwnedReadHalf),
+    Tcp(tcp::OwnedReadHalf),
+    Tls(Arc<TlsStream>),
+}
+
+impl Incoming {
+    /// Waits for bytes and appends them. Answers their number: 0 at the end of the stream. Safe to
+    /// give up and call again.
+    pub(crate) async fn read_some(&mut self, input: &mut BytesMut) -> io::Result<usize> {
+        if input.capacity() - input.len() < READ_BYTES / 4 {
+            input.reserve(READ_BYTES);
+        }
+        match self {
+            Self::Unix(stream) => stream.read_buf(input).await,
+            Self::Tcp(stream) => stream.read_buf(input).await,
+            Self::Tls(stream) => loop {
+                match stream.read_now(input) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        stream.tcp().readable().await?;
+                    }
+                    result => return result,
+                }
+            },
         }
     }
+}
 
+/// What goes to the server. Writing needs no exclusive access.
+#[derive(Debug)]
+pub(crate) enum Outgoing {
+    Unix(unix::OwnedWriteHalf),
+    Tcp(tcp::OwnedWriteHalf),
+    Tls(Arc<TlsStream>),
+}
+
+impl Outgoing {
     /// Writes from the front of `output` what the socket takes at once, and removes it there, also
     /// when an error ends it.
     pub(crate) fn write_now(&self, output: &mut BytesMut) -> io::Result<()> {
@@ -78,36 +117,6 @@ impl Stream {
             Self::Unix(stream) => stream.writable().await,
             Self::Tcp(stream) => stream.writable().await,
             Self::Tls(stream) => stream.tcp().writable().await,
-        }
-    }
-
-    /// Waits for bytes and appends them. Answers their number: 0 at the end of the stream.
-    pub(crate) async fn read_some(&self, input: &mut BytesMut) -> io::Result<usize> {
-        if input.capacity() - input.len() < READ_BYTES / 4 {
-            input.reserve(READ_BYTES);
-        }
-        loop {
-            let result = match self {
-                Self::Unix(stream) => {
-                    stream.readable().await?;
-                    stream.try_read_buf(input)
-                }
-                Self::Tcp(stream) => {
-                    stream.readable().await?;
-                    stream.try_read_buf(input)
-                }
-                Self::Tls(stream) => match stream.read_now(input) {
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        stream.tcp().readable().await?;
-                        continue;
-                    }
-                    result => result,
-                },
-            };
-            match result {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                result => return result,
-            }
         }
     }
 }

@@ -13,13 +13,13 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 use tokio_util::codec::{Decoder, Encoder};
 
-use crate::endpoint::Stream;
+use crate::endpoint::{Incoming, Outgoing};
 
 /// The output buffer is given back when it grew larger than this and is empty.
 const KEPT_OUTPUT_BYTES: usize = 256 * 1024;
 
 pub(crate) struct Link {
-    stream: Stream,
+    outgoing: Outgoing,
     state: Mutex<State>,
     /// Wakes the task that writes what the socket did not take at once.
     unwritten: Notify,
@@ -62,7 +62,7 @@ pub(crate) struct Awaited {
 }
 
 impl Link {
-    pub(crate) fn new(stream: Stream, codec: ClientCodec, next: RequestId) -> Self {
+    pub(crate) fn new(outgoing: Outgoing, codec: ClientCodec, next: RequestId) -> Self {
         let state = State {
             codec,
             output: BytesMut::new(),
@@ -72,7 +72,7 @@ impl Link {
             closed: None,
         };
         Self {
-            stream,
+            outgoing,
             state: Mutex::new(state),
             unwritten: Notify::new(),
         }
@@ -124,7 +124,7 @@ impl Link {
     }
 
     fn write(&self, state: &mut State, at_once: bool) {
-        if at_once && let Err(error) = state.write_now(&self.stream) {
+        if at_once && let Err(error) = state.write_now(&self.outgoing) {
             state.cannot_write(&error);
         }
         if !state.output.is_empty() {
@@ -146,18 +146,18 @@ impl Link {
         loop {
             {
                 let mut state = self.state.lock();
-                state.write_now(&self.stream)?;
+                state.write_now(&self.outgoing)?;
                 if state.output.is_empty() {
                     return Ok(());
                 }
             }
-            self.stream.writable().await?;
+            self.outgoing.writable().await?;
         }
     }
 
     /// Hands answers to those who wait for them, until the connection breaks. `input` holds what
     /// was read already.
-    pub(crate) async fn read_on(&self, mut input: BytesMut) {
+    pub(crate) async fn read_on(&self, mut incoming: Incoming, mut input: BytesMut) {
         let mut codec = self.state.lock().codec.clone();
         let end = loop {
             match self.answer_all(&mut codec, &mut input) {
@@ -165,7 +165,7 @@ impl Link {
                 Ok(Some(reason)) => break End::Farewell(reason),
                 Err(error) => break End::Lost(error),
             }
-            match self.stream.read_some(&mut input).await {
+            match incoming.read_some(&mut input).await {
                 Ok(0) => break End::Lost(end_of_stream(&mut codec, &mut input)),
                 Ok(_) => {}
                 Err(error) => break End::Lost(broken(&error)),
@@ -225,9 +225,9 @@ impl State {
     }
 
     /// Writes what the socket takes at once.
-    fn write_now(&mut self, stream: &Stream) -> io::Result<()> {
+    fn write_now(&mut self, outgoing: &Outgoing) -> io::Result<()> {
         let before = self.output.len();
-        let result = stream.write_now(&mut self.output);
+        let result = outgoing.write_now(&mut self.output);
         self.written += (before - self.output.len()) as u64;
         if self.output.is_empty() && self.output.capacity() > KEPT_OUTPUT_BYTES {
             self.output = BytesMut::new();

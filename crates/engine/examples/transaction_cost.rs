@@ -23,6 +23,8 @@ use docdb_types::{
 };
 
 const DOCUMENTS: u64 = 100_000;
+/// Single writes of one turn: few, so that both sides see the same speed of the disk.
+const WRITES: usize = 10;
 const DEFAULT: CollectionName = CollectionName::DEFAULT;
 
 fn id(number: u64) -> DocumentId {
@@ -124,7 +126,7 @@ fn interactive(database: &Arc<LogicalDb>, document: &Document, rounds: usize) {
 fn snapshots(database: &Arc<LogicalDb>, document: &Document, rounds: usize) {
     let next = AtomicU64::new(0);
     let writes = || {
-        for _ in 0..500 {
+        for _ in 0..WRITES {
             let number = next.fetch_add(7919, Ordering::Relaxed);
             database
                 .upsert(&DEFAULT, id(number), document.clone())
@@ -136,13 +138,13 @@ fn snapshots(database: &Arc<LogicalDb>, document: &Document, rounds: usize) {
         writes();
     };
     let times = compare(rounds, writes, beside);
-    show("500 writes, without and with an open snapshot", times);
+    show("10 writes, without and with an open snapshot", times);
 }
 
 fn scans(database: &Arc<LogicalDb>, document: &Document, rounds: usize) {
     let next = AtomicU64::new(0);
     let writes = || {
-        for _ in 0..500 {
+        for _ in 0..WRITES {
             let number = next.fetch_add(7919, Ordering::Relaxed);
             database
                 .upsert(&DEFAULT, id(number), document.clone())
@@ -182,7 +184,7 @@ fn scans(database: &Arc<LogicalDb>, document: &Document, rounds: usize) {
         done.store(true, Ordering::Relaxed);
         times
     });
-    show("500 writes, alone and beside a scan", times);
+    show("10 writes, alone and beside a scan", times);
     println!("  ({} documents scanned)", scanned.into_inner());
 }
 
@@ -216,8 +218,8 @@ fn main() {
         let rounds = if fsync == FsyncMode::None { 10 } else { 1 };
         batches(&database, &document, 200 * rounds);
         interactive(&database, &document, 400 * rounds);
-        snapshots(&database, &document, 6 * rounds);
-        scans(&database, &document, 6 * rounds);
+        snapshots(&database, &document, 300 * rounds);
+        scans(&database, &document, 300 * rounds);
         drop(database);
         engine.close().unwrap();
     }
