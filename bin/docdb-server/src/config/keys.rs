@@ -386,7 +386,7 @@ pub(crate) static KEYS: &[Key] = &[
     ),
     key(
         "healing.parity_percent",
-        "Parity that data files get, in percent of their size, in steps of a sixteenth; 0: none.",
+        "Parity that data files get, in percent of their size, checksums included; 0: none.",
         Field::Count(|s| &mut s.service.engine.healing.parity_percent, 0..=100),
     ),
     key(

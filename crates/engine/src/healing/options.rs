@@ -15,7 +15,8 @@ pub struct HealingOptions {
     /// Documents that one thread of a survey looks at between two looks at whether to go on, 1 and
     /// up.
     pub max_batch_size: usize,
-    /// Parity of data files, in percent of their size, 0 to 100; 0: none.
+    /// Parity of data files with its checksums, in percent of their size, to within one point, 0 to
+    /// 100; 0: none.
     pub parity_percent: u64,
     /// Bytes that the scrub reads in a second; 0: as many as the disk gives.
     pub scrub_bytes_per_second: u64,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use docdb_vfs::{File, OpenMode, publish_open};
 
-use super::geometry::{BLOCK_BYTES, Geometry, Parity, STRIPE_BLOCKS, SUMS_PER_PAGE};
+use super::geometry::{BLOCK_BYTES, Geometry, Parity, SUMS_PER_PAGE};
 use super::header::{HEADER_BYTES, ParityHeader};
 use super::stripe::StripeEncoder;
 use super::sums::{block_sum, encode_page};
@@ -14,8 +14,8 @@ use crate::error::FileAction;
 use crate::names::temporary_path;
 use crate::{StorageError, StorageHome};
 
-/// Neighbouring stripes that are computed together: a megabyte of data at a time.
-const RUN_BLOCKS: u64 = 16;
+/// Data blocks of neighbouring stripes that are computed together, about: a megabyte at a time.
+const RUN_BLOCKS: u64 = 256;
 /// The file is synced every so many bytes of parity, as data files are.
 const SYNC_STRIDE_BYTES: u64 = 8 << 20;
 
@@ -97,6 +97,7 @@ impl Writing {
         go_on: &mut dyn FnMut(u64) -> bool,
     ) -> Result<(), StorageError> {
         let stripes = self.geometry.stripes();
+        let together = (RUN_BLOCKS / self.members()).max(1);
         let mut encoder = StripeEncoder::new(self.geometry.parity);
         let mut data = Vec::new();
         let mut stripe = 0;
@@ -105,7 +106,7 @@ impl Writing {
             if !go_on(read) {
                 return Err(StorageError::Stopped);
             }
-            let run = RUN_BLOCKS.min(stripes - stripe);
+            let run = together.min(stripes - stripe);
             read += self.load(job, stripe, run, &mut data)?;
             let mut parity = Vec::with_capacity(self.geometry.parity.blocks() as usize);
             encoder
@@ -113,7 +114,7 @@ impl Writing {
                     parity.push(bytes.to_vec());
                 })
                 .map_err(|_| {
-                    // Only a shape that the code does not know: sixteen and sixteen are known.
+                    // Only a shape that the code does not know: it knows some ten thousand members.
                     StorageError::corrupt(job.data_path, 0, "parity: cannot be computed")
                 })?;
             for (member, bytes) in (0..).zip(parity) {
@@ -122,6 +123,11 @@ impl Writing {
             stripe += run;
         }
         self.finish(job)
+    }
+
+    /// Data blocks of a stripe.
+    fn members(&self) -> u64 {
+        u64::from(self.geometry.parity.data_blocks())
     }
 
     /// Reads the blocks of `run` stripes from `stripe` on, member by member, behind the end of the
@@ -135,9 +141,9 @@ impl Writing {
     ) -> Result<u64, StorageError> {
         let run_bytes = run as usize * BLOCK_BYTES;
         data.clear();
-        data.resize(run_bytes * STRIPE_BLOCKS as usize, 0);
+        data.resize(run_bytes * self.members() as usize, 0);
         let mut total = 0;
-        for (member, bytes) in (0..STRIPE_BLOCKS).zip(data.chunks_exact_mut(run_bytes)) {
+        for (member, bytes) in (0..self.members()).zip(data.chunks_exact_mut(run_bytes)) {
             let first = member * self.geometry.stripes() + stripe;
             let offset = first * BLOCK_BYTES as u64;
             let behind = job.file_bytes.saturating_sub(offset).min(run_bytes as u64);

@@ -4,56 +4,116 @@ use super::header::HEADER_BYTES;
 
 /// Length of a block, in bytes.
 pub(crate) const BLOCK_BYTES: usize = 4096;
-/// Data blocks of a stripe.
-pub(crate) const STRIPE_BLOCKS: u64 = 16;
+/// Data blocks of a stripe, where nothing else is said.
+pub(super) const STRIPE_BLOCKS: u64 = 16;
+/// Most data blocks of a stripe: all of them are read to restore one.
+const MAX_STRIPE_BLOCKS: u64 = 100;
 /// Checksums on one page of the table, behind the checksum of the page.
 pub(super) const SUMS_PER_PAGE: u64 = 511;
 /// Bytes of a checksum.
 pub(super) const SUM_BYTES: u64 = 8;
 
-/// How much parity data files get: so many parity blocks for every sixteen blocks of data, and as
-/// many damaged blocks of a stripe can be restored.
+/// How much parity data files get: so many parity blocks for so many blocks of data, and as many
+/// damaged blocks of a stripe can be restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Parity(u8);
+pub struct Parity {
+    data: u8,
+    parity: u8,
+}
+
+/// Hundredths of a percent by which parity in stripes of sixteen, and in others, may miss what it
+/// should take: a stripe that is not full adds a little.
+const TOLERANCE: (u64, u64) = (95, 75);
 
 impl Parity {
     /// No parity: no file of it is written.
-    pub const NONE: Self = Self(0);
+    pub const NONE: Self = Self {
+        data: STRIPE_BLOCKS as u8,
+        parity: 0,
+    };
     /// Two blocks for every sixteen: 12.5 % of the data.
-    pub const DEFAULT: Self = Self(2);
+    pub const DEFAULT: Self = Self {
+        data: STRIPE_BLOCKS as u8,
+        parity: 2,
+    };
 
-    /// The parity that takes the share of `percent` nearest to a multiple of 6.25 %: one block in
-    /// sixteen at least unless `percent` is 0, and as many blocks as there are data at most.
+    /// The parity of a file that takes, with its checksums, `percent` of the data file to within one
+    /// point, in the smallest stripes of sixteen blocks and up that do; above 100 as 100.
     #[must_use]
     pub const fn from_percent(percent: u64) -> Self {
         if percent == 0 {
             return Self::NONE;
         }
-        let percent = if percent > 100 { 100 } else { percent };
-        let blocks = (percent * STRIPE_BLOCKS + 50) / 100;
-        Self(if blocks == 0 { 1 } else { blocks as u8 })
+        let wanted = 100 * if percent > 100 { 100 } else { percent };
+        let mut data = STRIPE_BLOCKS;
+        while data < MAX_STRIPE_BLOCKS {
+            let tolerance = if data == STRIPE_BLOCKS {
+                TOLERANCE.0
+            } else {
+                TOLERANCE.1
+            };
+            // The nearest, and one less: checksums come on top.
+            let mut parity = (wanted * data).div_ceil(10_000);
+            while parity > 0 {
+                let shape = Self {
+                    data: data as u8,
+                    parity: parity as u8,
+                };
+                let taken = shape.hundredths();
+                if taken.abs_diff(wanted) <= tolerance {
+                    return shape;
+                }
+                if taken < wanted {
+                    break;
+                }
+                parity -= 1;
+            }
+            data += 1;
+        }
+        Self {
+            data: MAX_STRIPE_BLOCKS as u8,
+            parity: percent as u8,
+        }
     }
 
-    /// The parity of `blocks` for every sixteen; `None` above sixteen.
+    /// What a file of it takes of a long data file, with both tables of checksums, in hundredths of
+    /// a percent.
+    const fn hundredths(self) -> u64 {
+        let (data, parity) = (self.data as u64, self.parity as u64);
+        let sums = 2 * SUM_BYTES * (data + parity) * 10_000 / (BLOCK_BYTES as u64 * data);
+        parity * 10_000 / data + sums
+    }
+
+    /// The parity of `parity` blocks for every `data` blocks; `None` for stripes that there are not,
+    /// and for more parity than data.
     #[must_use]
-    pub const fn from_blocks(blocks: u32) -> Option<Self> {
-        if blocks as u64 <= STRIPE_BLOCKS {
-            Some(Self(blocks as u8))
+    pub const fn from_shape(data: u32, parity: u32) -> Option<Self> {
+        if data >= 1 && data as u64 <= MAX_STRIPE_BLOCKS && parity <= data {
+            Some(Self {
+                data: data as u8,
+                parity: parity as u8,
+            })
         } else {
             None
         }
     }
 
-    /// Parity blocks for every sixteen data blocks.
+    /// Data blocks of a stripe.
+    #[must_use]
+    pub const fn data_blocks(self) -> u32 {
+        self.data as u32
+    }
+
+    /// Parity blocks of a stripe.
     #[must_use]
     pub const fn blocks(self) -> u32 {
-        self.0 as u32
+        self.parity as u32
     }
 
     /// Whether there is none.
     #[must_use]
     pub const fn is_none(self) -> bool {
-        self.0 == 0
+        self.parity == 0
     }
 }
 
@@ -81,7 +141,8 @@ impl Geometry {
     }
 
     pub(crate) const fn stripes(&self) -> u64 {
-        self.data_blocks().div_ceil(STRIPE_BLOCKS)
+        self.data_blocks()
+            .div_ceil(self.parity.data_blocks() as u64)
     }
 
     pub(crate) const fn parity_blocks(&self) -> u64 {
@@ -178,40 +239,53 @@ mod tests {
     }
 
     #[test]
-    fn a_percentage_becomes_the_nearest_sixteenth() {
-        for (percent, blocks) in [
-            (0, 0),
-            (1, 1),
-            (6, 1),
-            (9, 1),
-            (10, 2),
-            (12, 2),
-            (15, 2),
-            (16, 3),
-            (25, 4),
-            (50, 8),
-            (100, 16),
-            (u64::MAX, 16),
+    fn parity_takes_the_percentage_that_was_asked_for_to_within_one_point() {
+        for percent in 0..=100 {
+            let parity = Parity::from_percent(percent);
+            let geometry = Geometry {
+                file_bytes: 64 << 20,
+                parity,
+            };
+            let taken = if parity.is_none() {
+                0.0
+            } else {
+                geometry.sidecar_bytes() as f64 * 100.0 / geometry.file_bytes as f64
+            };
+            let missed = (taken - percent as f64).abs();
+            assert!(missed <= 1.0, "{percent} %: {taken}, {parity:?}");
+        }
+        for (percent, shape) in [
+            (0, (16, 0)),
+            (5, (19, 1)),
+            (6, (16, 1)),
+            (12, (16, 2)),
+            (25, (16, 4)),
+            (50, (16, 8)),
+            (100, (16, 16)),
+            (u64::MAX, (16, 16)),
         ] {
-            assert_eq!(
-                Parity::from_percent(percent).blocks(),
-                blocks,
-                "{percent} %"
-            );
+            let parity = Parity::from_percent(percent);
+            assert_eq!((parity.data_blocks(), parity.blocks()), shape, "{percent}");
         }
         assert_eq!(Parity::from_percent(12), Parity::DEFAULT);
     }
 
     #[test]
     fn every_block_is_in_one_stripe_and_its_members_are_far_apart() {
-        for blocks in [1, 2, 15, 16, 17, 160, 511, 1000] {
-            let geometry = geometry(blocks);
+        let lengths = [1, 2, 15, 16, 17, 160, 511, 1000];
+        let shapes = [Parity::DEFAULT, Parity::from_percent(5)];
+        for (blocks, parity) in lengths.into_iter().flat_map(|n| shapes.map(|it| (n, it))) {
+            let geometry = Geometry {
+                parity,
+                ..geometry(blocks)
+            };
             assert_eq!(geometry.data_blocks(), blocks);
             let mut seen = vec![0; geometry.blocks() as usize];
             for stripe in 0..geometry.stripes() {
-                let data =
-                    (0..STRIPE_BLOCKS).filter_map(|member| geometry.data_block(stripe, member));
-                let parity = (0..2).map(|member| geometry.parity_block(stripe, member));
+                let data = (0..u64::from(parity.data_blocks()))
+                    .filter_map(|member| geometry.data_block(stripe, member));
+                let parity = (0..u64::from(parity.blocks()))
+                    .map(|member| geometry.parity_block(stripe, member));
                 let members: Vec<_> = data.collect();
                 assert!(
                     members
@@ -223,7 +297,8 @@ mod tests {
                     assert_eq!(geometry.stripe_of(block), stripe);
                 }
             }
-            assert!(seen.iter().all(|count| *count == 1), "{blocks} blocks");
+            let is_once = seen.iter().all(|count| *count == 1);
+            assert!(is_once, "{blocks} blocks, {parity:?}");
         }
     }
 

@@ -9,13 +9,13 @@
 //! 36  parity blocks of a stripe u32
 //! 40  salt of the data file u64
 //! 48  length of the data file u64
-//! 56  zero, 4 bytes
+//! 56  data blocks of a stripe u32; 0: sixteen
 //! 60  crc32 of bytes 0–59
 //! ```
 
 use docdb_types::DatabaseUid;
 
-use super::geometry::{Geometry, Parity};
+use super::geometry::{Geometry, Parity, STRIPE_BLOCKS};
 use crate::DataFileNumber;
 use crate::bytes::ByteReader;
 use crate::checksum::plain;
@@ -25,6 +25,8 @@ use crate::position::MAX_DATA_FILE_BYTES;
 pub(crate) const HEADER_BYTES: usize = 64;
 const MAGIC: [u8; 8] = *b"DOCDBPAR";
 const FORMAT_VERSION: u32 = 1;
+/// Data blocks of a stripe in files that do not say.
+const SIXTEEN: u32 = STRIPE_BLOCKS as u32;
 
 /// Which data file the parity was computed from, and how much of it there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +57,11 @@ impl ParityHeader {
         out.extend(self.geometry.parity.blocks().to_le_bytes());
         out.extend(self.salt.to_le_bytes());
         out.extend(self.geometry.file_bytes.to_le_bytes());
-        out.extend([0; 4]);
+        let data = match self.geometry.parity.data_blocks() {
+            SIXTEEN => 0,
+            data => data,
+        };
+        out.extend(data.to_le_bytes());
         let checksum = plain(&[&out]);
         out.extend(checksum.to_le_bytes());
         out
@@ -74,10 +80,14 @@ impl ParityHeader {
             && reader.u32() == Some(0);
         let uid = DatabaseUid::from_bytes(reader.array()?);
         let number = DataFileNumber::new(reader.u32()?)?;
-        let parity = Parity::from_blocks(reader.u32()?).filter(|parity| !parity.is_none())?;
+        let parity = reader.u32()?;
         let salt = reader.u64()?;
         let file_bytes = reader.u64()?;
-        reader.zeros(4)?;
+        let data = match reader.u32()? {
+            0 => SIXTEEN,
+            data => data,
+        };
+        let parity = Parity::from_shape(data, parity).filter(|parity| !parity.is_none())?;
         let fits = (1..=2 * MAX_DATA_FILE_BYTES).contains(&file_bytes);
         (is_known && fits).then_some(Self {
             uid,
@@ -115,6 +125,16 @@ pub(super) mod tests {
     }
 
     const GOLDEN_CHECKSUM: u32 = 0xad59_1215;
+
+    #[test]
+    fn golden_header_of_other_stripes() {
+        let mut other = header();
+        other.geometry.parity = Parity::from_shape(19, 1).unwrap();
+        let bytes = other.encode();
+        assert_eq!(bytes[36..40], [1, 0, 0, 0]);
+        assert_eq!(bytes[56..60], [19, 0, 0, 0]);
+        assert_eq!(ParityHeader::decode(&bytes), Some(other));
+    }
 
     #[test]
     fn every_flipped_bit_is_refused() {

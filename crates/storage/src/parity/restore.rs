@@ -1,6 +1,6 @@
 //! Blocks out of the other blocks of their stripes.
 
-use super::geometry::{BLOCK_BYTES, STRIPE_BLOCKS};
+use super::geometry::BLOCK_BYTES;
 use super::overlay::Overlay;
 use super::stripe::KnownBlocks;
 
@@ -59,7 +59,7 @@ impl Overlay {
     fn solve(&self, first: u64, count: u64) -> Option<Vec<Vec<u8>>> {
         let geometry = self.geometry();
         let (stripe, place) = (geometry.stripe_of(first), first / geometry.stripes());
-        let data = (0..STRIPE_BLOCKS).map(|member| {
+        let data = (0..u64::from(geometry.parity.data_blocks())).map(|member| {
             if member == place {
                 return None;
             }

@@ -1,9 +1,9 @@
-//! The arithmetic of a stripe: Reed–Solomon over GF(2¹⁶) as Leopard-RS defines it, sixteen data
-//! blocks and the parity behind them.
+//! The arithmetic of a stripe: Reed–Solomon as Leopard-RS defines it over GF(2¹⁶), its data blocks
+//! and the parity behind them.
 
 use reed_solomon_simd::{Error, ReedSolomonDecoder, ReedSolomonEncoder};
 
-use super::geometry::{Parity, STRIPE_BLOCKS};
+use super::geometry::Parity;
 
 /// Computes parity. Neighbouring stripes are computed together: the arithmetic goes byte by byte,
 /// so that runs of blocks take the place of blocks.
@@ -20,7 +20,7 @@ impl StripeEncoder {
         }
     }
 
-    /// Computes the parity of the sixteen runs of `run_bytes` each that stand in `data`, a multiple
+    /// Computes the parity of the runs of `run_bytes` each that stand in `data`, a multiple
     /// of the block length, and hands over the runs of parity in their order.
     pub(super) fn encode(
         &mut self,
@@ -28,7 +28,8 @@ impl StripeEncoder {
         run_bytes: usize,
         mut take: impl FnMut(usize, &[u8]),
     ) -> Result<(), Error> {
-        let (members, parity) = (STRIPE_BLOCKS as usize, self.parity.blocks() as usize);
+        let members = self.parity.data_blocks() as usize;
+        let parity = self.parity.blocks() as usize;
         let mut encoder = match self.encoder.take() {
             Some(mut encoder) => {
                 encoder.reset(members, parity, run_bytes)?;
@@ -93,7 +94,7 @@ impl KnownBlocks {
 
 #[cfg(test)]
 mod tests {
-    use super::super::geometry::BLOCK_BYTES;
+    use super::super::geometry::{BLOCK_BYTES, STRIPE_BLOCKS};
     use super::*;
 
     fn block(number: u64) -> Vec<u8> {
