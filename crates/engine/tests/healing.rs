@@ -10,8 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use docdb_engine::{
-    DocumentHealth, Engine, EngineOptions, HealAccept, HealSource, Healed, HealingOptions, Host,
-    LogicalDb,
+    CatalogOrigin, DocumentHealth, Engine, EngineOptions, HealAccept, HealSource, Healed,
+    HealingOptions, Host, LogicalDb,
 };
 use docdb_types::{Code, CollectionName};
 use docdb_vfs::{CallKind, CrashProfile, Fault, FaultKind, FaultOn, SimVfs, Vfs};
@@ -718,4 +718,43 @@ fn a_panic_in_one_task_is_that_tasks_and_hangs_nobody() {
     assert_eq!(database.heal_all().unwrap().corrupt, 0);
     drop(database);
     engine.close().unwrap();
+}
+
+#[test]
+fn the_scrub_finds_a_damaged_catalog_and_tells_of_it() {
+    let catalog = Path::new("/data/.catalog");
+    let options = EngineOptions {
+        idle_timeout: Duration::ZERO,
+        ..trimmed()
+    };
+    for places in [&[30, 70][..], &[4096 + 30], &[70, 4096 + 70]] {
+        let (disk, engine, database) = filled(options.clone());
+        let number = database.id();
+        for place in places {
+            disk.flip_bit(catalog, *place, 5).unwrap();
+        }
+        let wait = options.healing.interval + Duration::from_secs(1);
+        disk.clock().advance(wait);
+        engine.tick();
+        let witnesses = engine.witnesses();
+        let [witness] = witnesses.as_slice() else {
+            panic!("{witnesses:?}");
+        };
+        let is_both = places.contains(&70) && places.len() == 2 && places[1] > 4096;
+        let source = if is_both {
+            HealSource::Original
+        } else {
+            HealSource::Copy
+        };
+        assert_eq!((witness.healed, witness.source), (Healed::Catalog, source));
+        assert_eq!((&*witness.file, witness.offset), (".catalog", places[0]));
+        assert_eq!(engine.work_done().healing.restored_copies, 1);
+        assert!(!engine.scrub_catalog().unwrap(), "it is whole again");
+        check_all(&database);
+        drop((database, engine));
+        let engine = engine_on(&disk.kill(), options.clone());
+        assert_eq!(engine.statistics().catalog, CatalogOrigin::Read);
+        assert_eq!(engine.witnesses(), witnesses, "a witness is durable");
+        assert_eq!(existing(&engine, "a").id(), number);
+    }
 }

@@ -123,16 +123,19 @@ pub enum HealedPart {
     Manifest,
     /// A part of the log, which is passed over.
     Log,
+    /// The catalog, which belongs to no database: every database's statistics tell of it.
+    Catalog,
 }
 
 impl HealedPart {
     /// Every part.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Document,
         Self::DataFile,
         Self::Parity,
         Self::Manifest,
         Self::Log,
+        Self::Catalog,
     ];
 
     /// The name that people see.
@@ -144,6 +147,7 @@ impl HealedPart {
             Self::Parity => "parity",
             Self::Manifest => "manifest",
             Self::Log => "log",
+            Self::Catalog => "catalog",
         }
     }
 }

@@ -9,7 +9,7 @@ use docdb_storage::{
     StorageHome,
 };
 use docdb_types::{CollectionId, CollectionName, DatabaseUid};
-use docdb_vfs::{CrashProfile, OpenMode, SimVfs, Vfs};
+use docdb_vfs::{CallKind, CrashProfile, Fault, FaultKind, FaultOn, OpenMode, SimVfs, Vfs};
 
 use fixture::{disk, empty_content, home, number, tx, write_sample};
 
@@ -321,4 +321,19 @@ fn a_manifest_older_than_a_data_file_removes_nothing() {
     let error = Orphans::find(&home, &older).unwrap_err();
     assert!(matches!(error, StorageError::Corrupt { .. }), "{error}");
     assert!(disk.exists(&home.data_file_path(number(5))).unwrap());
+}
+
+#[test]
+fn a_block_that_the_disk_does_not_read_leaves_the_other_copy_and_an_unreadable_file_is_no_damage() {
+    let (disk, home, bytes) = stored();
+    // The first read takes the whole file, the second one its first block.
+    let reads = || FaultOn::call(CallKind::Read, ".manifest");
+    disk.fail(Fault::once(reads(), FaultKind::Eio));
+    disk.fail(Fault::once(reads(), FaultKind::Eio));
+    let loaded = load(&home).unwrap();
+    assert_eq!(loaded.manifest, manifest(1));
+    assert!(loaded.is_damaged);
+    disk.fail(Fault::always(reads(), FaultKind::Eio));
+    assert!(matches!(load(&home), Err(StorageError::Io { .. })));
+    assert_eq!(disk.bytes(&home.manifest_path()).unwrap(), bytes);
 }

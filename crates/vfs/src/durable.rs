@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 
 use crate::{File, OpenMode, Vfs};
 
+/// What is read by itself where a whole file cannot be.
+const BLOCK_BYTES: usize = 4096;
+
 /// Makes the finished file `temporary` durable and gives it the name `target`, replacing a file of
 /// that name: sync of the file, rename, sync of the directory of `target`.
 ///
@@ -145,6 +148,39 @@ pub fn remove_durable(vfs: &dyn Vfs, path: &Path) -> io::Result<()> {
 /// the file shrinks meanwhile; whatever the system reports.
 pub fn read_whole(vfs: &dyn Vfs, path: &Path, limit_bytes: u64) -> io::Result<Vec<u8>> {
     let file = vfs.open(path, OpenMode::Read)?;
+    let mut bytes = zeros_of(&*file, limit_bytes)?;
+    file.read_exact_at(&mut bytes, 0)?;
+    Ok(bytes)
+}
+
+/// Reads of the file at `path`, which may be at most `limit_bytes` long, what can be read: blocks of
+/// 4096 bytes that cannot are zeros, and the error of the first try is returned beside the bytes. For
+/// files that hold everything twice.
+///
+/// # Errors
+/// `FileTooLarge` past the limit, before anything is allocated; `OutOfMemory`; whatever the system
+/// reports of opening the file.
+pub fn read_readable(
+    vfs: &dyn Vfs,
+    path: &Path,
+    limit_bytes: u64,
+) -> io::Result<(Vec<u8>, Option<io::Error>)> {
+    let file = vfs.open(path, OpenMode::Read)?;
+    let mut bytes = zeros_of(&*file, limit_bytes)?;
+    let Err(error) = file.read_exact_at(&mut bytes, 0) else {
+        return Ok((bytes, None));
+    };
+    for (number, block) in bytes.chunks_mut(BLOCK_BYTES).enumerate() {
+        let offset = (number * BLOCK_BYTES) as u64;
+        if file.read_exact_at(block, offset).is_err() {
+            block.fill(0);
+        }
+    }
+    Ok((bytes, Some(error)))
+}
+
+/// As many zeros as a file is long.
+fn zeros_of(file: &dyn File, limit_bytes: u64) -> io::Result<Vec<u8>> {
     let length = file.length()?;
     if length > limit_bytes {
         return Err(io::Error::new(
@@ -158,7 +194,6 @@ pub fn read_whole(vfs: &dyn Vfs, path: &Path, limit_bytes: u64) -> io::Result<Ve
         .try_reserve_exact(length)
         .map_err(|_| io::ErrorKind::OutOfMemory)?;
     bytes.resize(length, 0);
-    file.read_exact_at(&mut bytes, 0)?;
     Ok(bytes)
 }
 

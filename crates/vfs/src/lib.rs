@@ -44,7 +44,8 @@ mod sim;
 
 pub use clock::{Clock, RealClock};
 pub use durable::{
-    create_dir_durable, publish, publish_open, read_whole, remove_durable, write_whole,
+    create_dir_durable, publish, publish_open, read_readable, read_whole, remove_durable,
+    write_whole,
 };
 pub use entropy::{Entropy, RealEntropy};
 pub use file_system::{Entry, EntryKind, File, Lock, LockError, OpenMode, Vfs};

@@ -5,11 +5,13 @@ use std::io;
 use std::path::Path;
 
 use docdb_types::DatabaseId;
-use docdb_vfs::{OpenMode, Vfs, write_whole};
+use docdb_vfs::{OpenMode, Vfs, read_readable, write_whole};
 
 use super::format::{self, Header};
 use super::{CatalogError, Contents, Entry};
 
+/// The name of the file.
+pub(crate) const CATALOG_FILE: &str = ".catalog";
 /// Copies begin at multiples of this.
 const BLOCK_BYTES: usize = 4096;
 /// Far above the catalog of a million databases.
@@ -39,7 +41,7 @@ pub(super) fn load(files: &dyn Vfs, path: &Path) -> Result<Found, CatalogError> 
         path: path.to_owned(),
         source,
     };
-    let (bytes, unreadable) = match bytes_of(files, path) {
+    let (bytes, unreadable) = match read_readable(files, path, LIMIT_BYTES) {
         Ok(read) => read,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Missing),
         Err(error) => return Err(read_error(error)),
@@ -79,7 +81,7 @@ pub(crate) fn read(
     files: &dyn Vfs,
     directory: &Path,
 ) -> Result<Option<(Vec<Entry>, bool)>, CatalogError> {
-    match load(files, &directory.join(".catalog"))? {
+    match load(files, &directory.join(CATALOG_FILE))? {
         Found::Catalog { contents, whole } => {
             Ok(Some((contents.entries.into_values().collect(), whole)))
         }
@@ -93,13 +95,36 @@ pub(crate) fn read(
 /// On success the contents survive a power cut; a power cut during the call leaves the old or the
 /// new file.
 pub(super) fn store(files: &dyn Vfs, path: &Path, contents: &Contents) -> io::Result<()> {
+    write_whole(files, path, &encode(contents))
+}
+
+/// The bytes of the file that says `contents`.
+fn encode(contents: &Contents) -> Vec<u8> {
     let copy = format::encode(contents);
     let second = copy.len().next_multiple_of(BLOCK_BYTES);
     let mut bytes = Vec::with_capacity(second + copy.len());
     bytes.extend_from_slice(&copy);
     bytes.resize(second, 0);
     bytes.extend_from_slice(&copy);
-    write_whole(files, path, &bytes)
+    bytes
+}
+
+/// Compares the file at `path` with what it was written as: its length, and where it first differs,
+/// if it does. What the disk does not read differs.
+///
+/// # Errors
+/// Where the file cannot be opened; `NotFound` where it is missing.
+pub(super) fn compare(
+    files: &dyn Vfs,
+    path: &Path,
+    contents: &Contents,
+) -> io::Result<(u64, Option<u64>)> {
+    let (bytes, unreadable) = read_readable(files, path, LIMIT_BYTES)?;
+    let expected = encode(contents);
+    let same = bytes.iter().zip(&expected).take_while(|(a, b)| a == b);
+    let same = same.count();
+    let is_whole = same == bytes.len() && same == expected.len() && unreadable.is_none();
+    Ok((bytes.len() as u64, (!is_whole).then_some(same as u64)))
 }
 
 /// Whether the file at `path` is known to be of this generation.
@@ -111,29 +136,4 @@ pub(super) fn is_of_generation(files: &dyn Vfs, path: &Path, generation: u64) ->
         .is_ok_and(|()| {
             Header::decode(&header).is_some_and(|header| header.generation == generation)
         })
-}
-
-/// The bytes of the file, with zeros where they cannot be read, and the error if there is one.
-fn bytes_of(files: &dyn Vfs, path: &Path) -> io::Result<(Vec<u8>, Option<io::Error>)> {
-    let file = files.open(path, OpenMode::Read)?;
-    let length = file.length()?;
-    if length > LIMIT_BYTES {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    let length = usize::try_from(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
-    let mut bytes = Vec::new();
-    bytes
-        .try_reserve_exact(length)
-        .map_err(|_| io::ErrorKind::OutOfMemory)?;
-    bytes.resize(length, 0);
-    let Err(error) = file.read_exact_at(&mut bytes, 0) else {
-        return Ok((bytes, None));
-    };
-    for (number, block) in bytes.chunks_mut(BLOCK_BYTES).enumerate() {
-        let offset = (number * BLOCK_BYTES) as u64;
-        if file.read_exact_at(block, offset).is_err() {
-            block.fill(0);
-        }
-    }
-    Ok((bytes, Some(error)))
 }

@@ -22,7 +22,7 @@ mod tests;
 
 pub(crate) use entry::{Contents, Entry, Status};
 pub(crate) use error::CatalogError;
-pub(crate) use file::read;
+pub(crate) use file::{CATALOG_FILE, read};
 pub(crate) use identity::Identity;
-pub(crate) use register::Catalog;
 pub use register::CatalogOrigin;
+pub(crate) use register::{Catalog, CatalogScrub, Remedy};

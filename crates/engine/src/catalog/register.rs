@@ -7,9 +7,9 @@ use docdb_types::{DatabaseId, DatabaseName, DatabaseUid, QuotaChange, Quotas};
 use docdb_vfs::{Host, Vfs, write_whole};
 use parking_lot::Mutex;
 
-use super::file::{self, Found};
+use super::file::{self, CATALOG_FILE, Found};
 use super::rebuild::{self, Rebuilt};
-use super::{CatalogError, Contents, Entry, Status};
+use super::{CatalogError, Contents, Entry, Identity, Status};
 
 /// How a catalog came to be when its directory was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,33 @@ pub enum CatalogOrigin {
     /// It was missing or damaged beyond reading, and was made anew from the manifests of the
     /// databases: ids are new, creation times are lost.
     Rebuilt,
+}
+
+/// What a look at the file of an open catalog found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CatalogScrub {
+    /// Bytes that were looked at.
+    pub(crate) bytes: u64,
+    pub(crate) damage: Option<CatalogDamage>,
+}
+
+/// A file that is not what was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CatalogDamage {
+    /// The first byte that differs.
+    pub(crate) at: u64,
+    pub(crate) remedy: Remedy,
+}
+
+/// Against what the register was held before the file was written anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Remedy {
+    /// The other copy of the file.
+    Copy,
+    /// The manifests of the databases.
+    Manifests,
+    /// It was not written anew: something contradicts it.
+    None,
 }
 
 /// The catalog of an open directory.
@@ -66,7 +93,7 @@ impl Catalog {
         identify: &dyn Fn(&DatabaseName) -> Option<DatabaseUid>,
     ) -> Result<Self, CatalogError> {
         let files = &*host.files;
-        let path = directory.join(".catalog");
+        let path = directory.join(CATALOG_FILE);
         let found = file::load(files, &path)?;
         // Left by a write that a crash cut off. Where it cannot go, the next write replaces it.
         let _ = files.remove(&directory.join(".catalog.tmp"));
@@ -212,8 +239,8 @@ impl Catalog {
         let quotas = change.applied_to(entry.quotas);
         if quotas != entry.quotas {
             entry.quotas = quotas;
-            register.contents.next_id = DatabaseId::new(self.next_id.load(Ordering::Relaxed));
-            register.change(vec![(name.clone(), Some(entry))])?;
+            let next_id = DatabaseId::new(self.next_id.load(Ordering::Relaxed));
+            register.change(vec![(name.clone(), Some(entry))], next_id)?;
         }
         Ok(quotas)
     }
@@ -231,8 +258,29 @@ impl Catalog {
 
     fn change(&self, changes: Vec<(DatabaseName, Option<Entry>)>) -> Result<(), CatalogError> {
         let mut register = self.register.lock();
-        register.contents.next_id = DatabaseId::new(self.next_id.load(Ordering::Relaxed));
-        register.change(changes)
+        let next_id = DatabaseId::new(self.next_id.load(Ordering::Relaxed));
+        register.change(changes, next_id)
+    }
+
+    /// Compares the file with what was written, and writes it anew where it is something else.
+    ///
+    /// What is in memory is what was acknowledged; it is not believed alone. Where one of the copies
+    /// on the disk is whole, it has to say the same. Where none is, or an older one than was
+    /// acknowledged, no manifest may belong to another database than the register says, and no
+    /// header may know of an id, or a generation, that the register does not. What contradicts is
+    /// left as it is, for a person to look at. `identify` reads the uid out of a manifest.
+    ///
+    /// # Durability
+    /// A file that is written anew is on the disk before the call returns.
+    ///
+    /// # Errors
+    /// `Newer` and `Read`, with nothing touched; `Write` and `Sync`: it is tried again by the next
+    /// call, and by every change.
+    pub(crate) fn scrub(
+        &self,
+        identify: &dyn Fn(&DatabaseName) -> Option<DatabaseUid>,
+    ) -> Result<CatalogScrub, CatalogError> {
+        self.register.lock().scrub(identify)
     }
 
     /// Makes sure that a change which failed with an unknown outcome has not happened and will not.
@@ -257,13 +305,19 @@ impl Register {
 
     /// Gives each name its new entry or takes it away, and writes the result; on failure everything
     /// is as before.
-    fn change(&mut self, changes: Vec<(DatabaseName, Option<Entry>)>) -> Result<(), CatalogError> {
+    fn change(
+        &mut self,
+        changes: Vec<(DatabaseName, Option<Entry>)>,
+        next_id: DatabaseId,
+    ) -> Result<(), CatalogError> {
         self.settle()?;
         let undo = self.apply(changes);
+        let next_before = std::mem::replace(&mut self.contents.next_id, next_id);
         let Err(error) = self.write() else {
             return Ok(());
         };
         self.apply(undo);
+        self.contents.next_id = next_before;
         match (self.settle(), error) {
             // What stood before stands again, durably.
             (Ok(()), CatalogError::Sync { path, source }) => {
@@ -319,6 +373,59 @@ impl Register {
             CatalogError::Sync { path, source }
         } else {
             CatalogError::Write { path, source }
+        })
+    }
+
+    fn scrub(
+        &mut self,
+        identify: &dyn Fn(&DatabaseName) -> Option<DatabaseUid>,
+    ) -> Result<CatalogScrub, CatalogError> {
+        self.settle()?;
+        let (bytes, at) = match file::compare(&*self.files, &self.path, &self.contents) {
+            Ok((bytes, None)) => {
+                return Ok(CatalogScrub {
+                    bytes,
+                    damage: None,
+                });
+            }
+            Ok((bytes, Some(at))) => (bytes, at),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (0, 0),
+            Err(source) => {
+                let path = self.path.clone();
+                return Err(CatalogError::Read { path, source });
+            }
+        };
+        let found = file::load(&*self.files, &self.path);
+        let remedy = match found {
+            Ok(Found::Catalog { contents, .. }) if contents == self.contents => Remedy::Copy,
+            Ok(Found::Catalog { contents, .. })
+                if contents.generation >= self.contents.generation
+                    || contents.next_id > self.contents.next_id =>
+            {
+                Remedy::None
+            }
+            Ok(Found::Damaged { next_id, .. }) if next_id > self.contents.next_id => Remedy::None,
+            // What the disk does not read is as good as damaged: the file goes to a new place.
+            Ok(_) | Err(CatalogError::Read { .. }) if self.agrees(identify) => Remedy::Manifests,
+            Ok(_) | Err(CatalogError::Read { .. }) => Remedy::None,
+            Err(error) => return Err(error),
+        };
+        if remedy != Remedy::None {
+            self.write()?;
+        }
+        Ok(CatalogScrub {
+            bytes,
+            damage: Some(CatalogDamage { at, remedy }),
+        })
+    }
+
+    /// Whether every manifest that tells whose it is belongs to the database of its name.
+    fn agrees(&self, identify: &dyn Fn(&DatabaseName) -> Option<DatabaseUid>) -> bool {
+        let entries = self.contents.entries.values();
+        let mut active = entries.filter(|entry| entry.status == Status::Active);
+        active.all(|entry| {
+            let Identity { name, uid, .. } = &entry.identity;
+            identify(name).is_none_or(|found| found == *uid)
         })
     }
 

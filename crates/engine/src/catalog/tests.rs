@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use docdb_types::{Code, DatabaseId, DatabaseName, DatabaseUid, Effect, Error};
-use docdb_vfs::{CallKind, CrashProfile, Fault, FaultKind, FaultOn, SimVfs, write_whole};
+use docdb_vfs::{CallKind, CrashProfile, Fault, FaultKind, FaultOn, SimVfs, Vfs, write_whole};
 
 use super::format::{self, tests::entry};
 use super::*;
@@ -364,4 +364,111 @@ fn ten_thousand_names_fit_and_come_back() {
     assert_eq!(catalog.entries().len(), 10_000);
     insert(&catalog, "one more").unwrap();
     assert_eq!(open(&disk).entries().len(), 10_001);
+}
+
+fn flip(disk: &SimVfs, offset: u64) {
+    disk.flip_bit(Path::new(PATH), offset, 3).unwrap();
+}
+
+fn damage(scrub: CatalogScrub) -> Option<(u64, Remedy)> {
+    scrub.damage.map(|damage| (damage.at, damage.remedy))
+}
+
+#[test]
+fn a_byte_flipped_under_an_open_catalog_is_found_and_healed_from_the_other_copy() {
+    let disk = three();
+    let catalog = open(&disk);
+    let before = catalog.entries();
+    let bytes = disk.bytes(Path::new(PATH)).unwrap().len() as u64;
+    assert_eq!(damage(catalog.scrub(&nobody).unwrap()), None);
+    for offset in 0..bytes {
+        flip(&disk, offset);
+        let scrub = catalog.scrub(&nobody).unwrap();
+        assert_eq!(damage(scrub), Some((offset, Remedy::Copy)));
+        assert_eq!(scrub.bytes, bytes);
+        assert_eq!(damage(catalog.scrub(&nobody).unwrap()), None, "{offset}");
+    }
+    let disk = disk.crash(CrashProfile::DropAll, 1);
+    let catalog = open(&disk);
+    assert_eq!(catalog.origin(), CatalogOrigin::Read);
+    assert_eq!(catalog.entries(), before);
+}
+
+#[test]
+fn a_catalog_without_a_whole_copy_is_written_anew_only_where_the_manifests_bear_it_out() {
+    let uid_of = |catalog: &Catalog| {
+        let entries = catalog.entries();
+        move |name: &DatabaseName| {
+            let entry = entries.iter().find(|entry| entry.identity.name == *name);
+            entry.map(|entry| entry.identity.uid)
+        }
+    };
+    let lose = |disk: &SimVfs, is_missing: bool| {
+        if is_missing {
+            disk.remove(Path::new(PATH)).unwrap();
+        } else {
+            flip(disk, 60);
+            flip(disk, 4096 + 60);
+        }
+    };
+    for is_missing in [false, true] {
+        let disk = three();
+        let catalog = open(&disk);
+        let before = catalog.entries();
+        lose(&disk, is_missing);
+        let left = disk.bytes(Path::new(PATH));
+        let other = |_: &DatabaseName| Some(DatabaseUid::from_bytes([77; 16]));
+        let scrub = catalog.scrub(&other).unwrap();
+        assert_eq!(scrub.damage.unwrap().remedy, Remedy::None);
+        assert_eq!(disk.bytes(Path::new(PATH)), left, "it is left as it is");
+        let scrub = catalog.scrub(&uid_of(&catalog)).unwrap();
+        assert_eq!(scrub.damage.unwrap().remedy, Remedy::Manifests);
+        assert_eq!(damage(catalog.scrub(&nobody).unwrap()), None);
+        let disk = disk.crash(CrashProfile::DropAll, 1);
+        let catalog = open(&disk);
+        assert_eq!(catalog.origin(), CatalogOrigin::Read);
+        assert_eq!(
+            catalog.entries(),
+            before,
+            "ids and times are what they were"
+        );
+    }
+}
+
+#[test]
+fn an_older_catalog_is_a_lost_write_and_a_newer_one_is_somebody_elses() {
+    let path = Path::new(PATH);
+    let disk = three();
+    let older = disk.bytes(path).unwrap();
+    let catalog = open(&disk);
+    insert(&catalog, "d").unwrap();
+    let written = disk.bytes(path).unwrap();
+    write_whole(&disk, path, &older).unwrap();
+    let tells_nothing = |_: &DatabaseName| None;
+    let scrub = catalog.scrub(&tells_nothing).unwrap();
+    assert_eq!(scrub.damage.unwrap().remedy, Remedy::Manifests);
+    assert_eq!(names(&open(&disk)), ["a", "bb", "ccc", "d"]);
+
+    write_whole(&disk, path, &written).unwrap();
+    let other = open(&disk);
+    for text in ["e", "f", "g"] {
+        insert(&other, text).unwrap();
+    }
+    let newer = disk.bytes(path).unwrap();
+    let scrub = catalog.scrub(&tells_nothing).unwrap();
+    assert_eq!(scrub.damage.unwrap().remedy, Remedy::None);
+    assert_eq!(disk.bytes(path).unwrap(), newer);
+}
+
+/// Ids that a change took and that did not reach the disk are no damage.
+#[test]
+fn a_change_that_failed_leaves_a_catalog_that_is_what_was_written() {
+    let disk = three();
+    let catalog = open(&disk);
+    disk.fail(Fault::once(
+        FaultOn::call(CallKind::Write, ".catalog.tmp"),
+        FaultKind::Enospc,
+    ));
+    insert(&catalog, "d").unwrap_err();
+    assert_eq!(damage(catalog.scrub(&nobody).unwrap()), None);
 }

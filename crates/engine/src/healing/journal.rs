@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use docdb_storage::DataFileNumber;
 use docdb_types::{DatabaseName, DatabaseUid};
-use docdb_vfs::{Vfs, read_whole, write_whole};
+use docdb_vfs::{Vfs, read_readable, write_whole};
 use docdb_wal::Lsn;
 
 use super::Witness;
@@ -87,8 +87,8 @@ impl Journal {
 
     /// What is there of this database; nothing where there is none, and where no copy verifies.
     pub(super) fn load(files: &dyn Vfs, path: &Path, uid: DatabaseUid) -> Self {
-        let bytes = match read_whole(files, path, MAX_FILE_BYTES) {
-            Ok(bytes) => bytes,
+        let bytes = match read_readable(files, path, MAX_FILE_BYTES) {
+            Ok((bytes, _)) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Self::default(),
             Err(error) => {
                 tracing::warn!(path = %path.display(), %error, "the journal of healing begins anew");

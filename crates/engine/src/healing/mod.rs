@@ -6,6 +6,7 @@
 //! written into the past of the log: a damaged data file is rewritten as a compaction would, and the
 //! original stays until the new one is what the manifest names.
 
+mod catalog;
 mod document;
 mod journal;
 mod options;

@@ -47,7 +47,8 @@ pub enum HealSource {
     Parity = 2,
     /// The second copy of what is kept twice.
     Copy = 3,
-    /// What it is computed from: parity of a data file that is whole.
+    /// What it is computed from: parity of a data file that is whole, a catalog that the manifests
+    /// bear out.
     Original = 4,
     /// An older version, which a person asked for.
     OlderVersion = 5,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use docdb_storage::{DataFile, DataFileNumber, Manifest, ParityHealth, Scrub, StorageError};
-use docdb_types::{DocumentId, Error};
-use docdb_wal::Lsn;
+use docdb_types::{Code, DocumentId, Error};
+use docdb_wal::{LogDamage, Lsn};
 
 use super::journal::Place;
 use super::state::Work;
@@ -249,7 +249,7 @@ impl LogicalDb {
         }
         match self.rewrite(number, trigger) {
             Ok(work) => Ok(work.rewritten_files),
-            Err(error) if error.code() == docdb_types::Code::CorruptRecord => {
+            Err(error) if error.code() == Code::CorruptRecord => {
                 tracing::error!(%error, %number, "cannot heal a data file");
                 Ok(0)
             }
@@ -305,8 +305,10 @@ impl LogicalDb {
         Ok(u64::from(is_damaged))
     }
 
-    /// Looks at sealed segments. Damage to what data files cover loses nothing; damage to anything
-    /// else shows when the document is read. Nothing of the log is changed either way.
+    /// Looks at sealed segments. Damage to what data files cover loses nothing. Of anything else a
+    /// checkpoint is asked for: what it copies is out of danger, and what it cannot copy has a name
+    /// then, in front of a restart, which would find transactions lost. Nothing of the log is changed
+    /// either way.
     fn scrub_log(&self, from: Lsn, trigger: HealTrigger) -> Result<Step, Error> {
         let found = self.log.scrub(from, SLICE_BYTES).map_err(trouble::of_log)?;
         for damage in &found.damages {
@@ -318,6 +320,10 @@ impl LogicalDb {
         }
         self.healing
             .count(|figures| figures.damaged_log += found.damages.len() as u64);
+        let is_uncovered = |damage: &LogDamage| damage.to > self.covered();
+        if self.options.checkpoint_bytes.is_some() && found.damages.iter().any(is_uncovered) {
+            self.signals.want_checkpoint();
+        }
         let witnesses = found.damages.iter().map(|damage| Witness {
             at: self.unix_time(),
             healed: Healed::Log,
@@ -386,12 +392,11 @@ impl LogicalDb {
             lost.extend(live.map(|entry| (entry.collection, entry.key, entry.transaction)));
             lost.truncate(ValidationReport::MAX_LISTED);
         }
-        let witnesses = self.healing.journal.lock().witnesses.clone();
         Ok(HealingReport {
             figures: self.healing.figures(),
             is_scanning: self.healing.is_scanning(),
             lost,
-            witnesses: witnesses.into(),
+            witnesses: self.healing.witnesses(),
         })
     }
 }
@@ -410,10 +415,14 @@ fn behind(place: Place) -> Option<Place> {
 
 impl Checkpointer {
     /// Stores the manifest again where the disk has anything but two good copies of it; says whether
-    /// it did.
+    /// it did. One of a later generation is somebody else's, and is left as it is.
     fn restore_manifest(&self) -> Result<bool, Error> {
         match Manifest::load(&self.home) {
             Ok(loaded) if !loaded.is_damaged && loaded.manifest == self.manifest => Ok(false),
+            Ok(loaded) if loaded.manifest.generation > self.manifest.generation => {
+                let text = "the manifest is a later one than was written, and was left as it is";
+                Err(Error::new(Code::CorruptRecord, text))
+            }
             Ok(_) | Err(StorageError::Corrupt { .. } | StorageError::Missing { .. }) => self
                 .manifest
                 .store(&self.home)

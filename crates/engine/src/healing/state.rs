@@ -1,5 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,13 +9,13 @@ use docdb_types::DatabaseUid;
 use docdb_vfs::{Host, Vfs};
 use parking_lot::Mutex;
 
-use super::journal::{Journal, journal_path};
-use super::{HealTrigger, Healed, HealingFigures, Witness};
+use super::journal::{JOURNAL_SUFFIX, Journal, journal_path};
+use super::{HealSource, HealTrigger, Healed, HealingFigures, Witness};
 use crate::catalog::Identity;
 use crate::database::MaintenanceRun;
 use crate::options::DatabaseOptions;
 
-/// What one database knows of its healing.
+/// What one database knows of its healing, or an engine of that of its catalog.
 ///
 /// INVARIANT: the journal is locked during its own I/O; nothing that a request waits for takes that
 /// lock, but the command that asks for it.
@@ -46,9 +46,19 @@ pub(super) struct Work {
 impl Healing {
     /// What the journal of an earlier opening says.
     pub(crate) fn load(host: &Host, options: &DatabaseOptions, identity: &Identity) -> Self {
-        let files = Arc::clone(&host.files);
         let path = journal_path(&options.data_directory, &identity.name);
-        let journal = Journal::load(&*files, &path, identity.uid);
+        Self::at(host, path, identity.uid)
+    }
+
+    /// What the journal says of what belongs to no database.
+    pub(crate) fn of_directory(host: &Host, directory: &Path) -> Self {
+        let path = directory.join(JOURNAL_SUFFIX);
+        Self::at(host, path, DatabaseUid::from_bytes([0; 16]))
+    }
+
+    fn at(host: &Host, path: PathBuf, uid: DatabaseUid) -> Self {
+        let files = Arc::clone(&host.files);
+        let journal = Journal::load(&*files, &path, uid);
         let figures = HealingFigures {
             last_scan: journal.last_scan,
             ..HealingFigures::default()
@@ -56,7 +66,7 @@ impl Healing {
         Self {
             files,
             path,
-            uid: identity.uid,
+            uid,
             is_scanning: AtomicBool::new(journal.place.is_some()),
             journal: Mutex::new(journal),
             figures: Mutex::new(figures),
@@ -117,17 +127,25 @@ impl Healing {
     pub(super) fn witness(&self, witnesses: impl IntoIterator<Item = Witness>) {
         let mut journal = self.journal.lock();
         for witness in witnesses {
+            let verdict = match witness.source {
+                HealSource::Nothing => "damaged beyond healing",
+                _ => "healed",
+            };
             tracing::warn!(
                 file = %witness.file,
                 offset = witness.offset,
                 what = ?witness.healed,
                 source = witness.source.as_str(),
                 trigger = witness.trigger.as_str(),
-                "healed"
+                "{verdict}"
             );
             journal.note(witness);
         }
         self.store(&journal);
+    }
+
+    pub(crate) fn witnesses(&self) -> Vec<Witness> {
+        self.journal.lock().witnesses.iter().cloned().collect()
     }
 
     /// Whether there is a witness of this place.

@@ -26,6 +26,8 @@ pub enum Healed {
     Manifest,
     /// A part of the log, which is passed over and never changed.
     Log,
+    /// The catalog.
+    Catalog,
 }
 
 /// That something was restored, or found lost.
@@ -58,6 +60,7 @@ impl Healed {
             Self::Parity => "parity",
             Self::Manifest => "manifest",
             Self::Log => "log",
+            Self::Catalog => "catalog",
         }
     }
 }
@@ -76,6 +79,7 @@ impl Witness {
             Healed::Parity => (3, 0, 0, 0),
             Healed::Manifest => (4, 0, 0, 0),
             Healed::Log => (5, 0, 0, 0),
+            Healed::Catalog => (6, 0, 0, 0),
         };
         let at = u64::try_from(self.at.as_millis()).unwrap_or(u64::MAX);
         out.extend(at.to_le_bytes());
@@ -112,6 +116,7 @@ impl Witness {
             3 => Healed::Parity,
             4 => Healed::Manifest,
             5 => Healed::Log,
+            6 => Healed::Catalog,
             _ => return None,
         };
         Some(Self {

@@ -21,6 +21,7 @@ use super::totals::WorkDone;
 use super::upkeep::Upkeep;
 use crate::catalog::Catalog;
 use crate::database::LogicalDb;
+use crate::healing::{HealTrigger, Witness};
 use crate::options::{EngineOptions, Housekeeping};
 use crate::quota::Gate;
 
@@ -258,7 +259,27 @@ impl Engine {
     /// them: no figure of it ever goes back.
     #[must_use]
     pub fn work_done(&self) -> WorkDone {
-        self.pool.databases.totals().work_done()
+        let mut work = self.pool.databases.totals().work_done();
+        work.healing.add(&self.pool.healing.figures());
+        work
+    }
+
+    /// Looks for damage to the catalog at once, and heals it; says whether there was any.
+    ///
+    /// # Errors
+    /// `CorruptRecord` where what is left of the catalog contradicts what this engine knows: it is
+    /// left as it is. `FileOpen`, `FileRead`, `FileWrite`, `FileSync`, `DiskFull`.
+    ///
+    /// # Durability
+    /// What is healed is durable.
+    pub fn scrub_catalog(&self) -> Result<bool, Error> {
+        self.pool.scrub_catalog(HealTrigger::Command)
+    }
+
+    /// What was restored, or found lost, of what belongs to no database; the newest last.
+    #[must_use]
+    pub fn witnesses(&self) -> Vec<Witness> {
+        self.pool.healing.witnesses()
     }
 
     /// Does everything that is due beside requests, and returns in what time the next task will be.

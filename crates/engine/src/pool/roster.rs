@@ -12,6 +12,7 @@ use super::memory::MemoryBudget;
 use super::schedule::{Schedule, Task};
 use super::slot::{Slot, State};
 use crate::catalog::{Catalog, CatalogError, Identity, Status};
+use crate::healing::Healing;
 use crate::options::EngineOptions;
 use crate::quota::Gate;
 
@@ -23,6 +24,8 @@ use crate::quota::Gate;
 pub(crate) struct Pool<D: Databases> {
     pub(super) databases: D,
     pub(super) catalog: Catalog,
+    /// Of what belongs to no database.
+    pub(super) healing: Healing,
     pub(super) host: Host,
     pub(super) schedule: Arc<Schedule>,
     pub(super) budget: Arc<MemoryBudget>,
@@ -98,6 +101,7 @@ impl<D: Databases> Pool<D> {
             stopped: AtomicBool::new(false),
             quota_changes: Mutex::default(),
             counters: Counters::default(),
+            healing: Healing::of_directory(&host, &options.data_directory),
             databases,
             catalog,
             host,
@@ -108,12 +112,13 @@ impl<D: Databases> Pool<D> {
         pool
     }
 
-    /// Plans the first scrub of every database, spread over the interval: each says itself, once it is
+    /// Plans the first scrub of the catalog, which has just been read, and of every database, spread over the interval: each says itself, once it is
     /// open, when it was looked at last.
     fn schedule_scrubs(&self) {
         let Some(interval) = self.scrub_interval else {
             return;
         };
+        self.schedule.put(Task::Catalog, interval);
         let slots = self.listed();
         let count = u32::try_from(slots.len()).unwrap_or(u32::MAX).max(1);
         for (place, slot) in slots.iter().enumerate() {

@@ -6,7 +6,7 @@ use docdb_types::DatabaseId;
 use docdb_vfs::Clock;
 use parking_lot::{Condvar, Mutex};
 
-/// Something to be done for a database beside its requests.
+/// Something to be done beside requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Task {
     /// Sync the log of a database in interval mode.
@@ -23,11 +23,13 @@ pub(crate) enum Task {
     Scrub(DatabaseId),
     /// Close the database if nobody has used it for long enough.
     CloseIdle(DatabaseId),
+    /// Look for damage to the catalog.
+    Catalog,
 }
 
 impl Task {
-    /// The database that it is for.
-    pub(crate) const fn database(self) -> DatabaseId {
+    /// The database that it is for, where it is for one.
+    pub(crate) const fn database(self) -> Option<DatabaseId> {
         match self {
             Self::Sync(id)
             | Self::Checkpoint(id)
@@ -35,7 +37,8 @@ impl Task {
             | Self::Compact(id)
             | Self::Heal(id)
             | Self::Scrub(id)
-            | Self::CloseIdle(id) => id,
+            | Self::CloseIdle(id) => Some(id),
+            Self::Catalog => None,
         }
     }
 }
@@ -151,7 +154,7 @@ impl Schedule {
         match task {
             Task::Sync(_) => self.syncs.put(task, at),
             Task::Compact(_) => self.compactions.put(task, at),
-            Task::Heal(_) | Task::Scrub(_) => self.healings.put(task, at),
+            Task::Heal(_) | Task::Scrub(_) | Task::Catalog => self.healings.put(task, at),
             Task::Checkpoint(_) | Task::Expire(_) | Task::CloseIdle(_) => {
                 self.upkeep.put(task, at);
             }

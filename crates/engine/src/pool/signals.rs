@@ -109,7 +109,11 @@ impl Signals {
             Task::Sync(_) => self.sync_wanted.store(false, Ordering::Release),
             Task::Checkpoint(_) => self.checkpoint_wanted.store(false, Ordering::Release),
             Task::Expire(_) => self.expiry_wanted.store(false, Ordering::Release),
-            Task::Compact(_) | Task::Heal(_) | Task::Scrub(_) | Task::CloseIdle(_) => {}
+            Task::Compact(_)
+            | Task::Heal(_)
+            | Task::Scrub(_)
+            | Task::CloseIdle(_)
+            | Task::Catalog => {}
         }
     }
 }

@@ -9,6 +9,7 @@ use super::databases::Databases;
 use super::roster::{Pool, count};
 use super::schedule::{Agenda, Task};
 use super::slot::{Slot, State, contained};
+use crate::healing::HealTrigger;
 
 /// The threads that do what is due beside requests. They sleep while nothing is.
 #[derive(Debug, Default)]
@@ -83,17 +84,22 @@ impl<D: Databases> Pool<D> {
 
     /// Runs one task. Its failure and its panic are those of its database.
     fn run(&self, task: Task) {
-        let id = task.database();
-        let error = match contained(|| self.perform(task, id)) {
+        let performed = contained(|| match task.database() {
+            Some(id) => self.perform(task, id),
+            None => self.care_for_catalog(),
+        });
+        let error = match performed {
             Ok(Ok(())) => return,
             Ok(Err(error)) => error,
             Err(panicked) => {
-                self.fail(id, &panicked);
+                if let Some(id) = task.database() {
+                    self.fail(id, &panicked);
+                }
                 panicked
             }
         };
         count(&self.counters.task_failures);
-        tracing::error!(database = %id, ?task, %error, "a task failed");
+        tracing::error!(?task, %error, "a task failed");
     }
 
     fn perform(&self, task: Task, id: DatabaseId) -> Result<(), Error> {
@@ -120,7 +126,7 @@ impl<D: Databases> Pool<D> {
                 self.databases.expire_snapshots(&database);
                 Ok(())
             }
-            Task::Heal(_) | Task::Scrub(_) | Task::CloseIdle(_) => Ok(()),
+            Task::Heal(_) | Task::Scrub(_) | Task::CloseIdle(_) | Task::Catalog => Ok(()),
         }
     }
 
@@ -152,6 +158,27 @@ impl<D: Databases> Pool<D> {
             self.schedule.put(Task::Scrub(id), wait);
         }
         outcome
+    }
+
+    /// Looks for damage to the catalog, and plans the next look.
+    fn care_for_catalog(&self) -> Result<(), Error> {
+        if let Some(interval) = self.scrub_interval
+            && self.running().is_ok()
+        {
+            self.schedule.put(Task::Catalog, interval);
+        }
+        self.scrub_catalog(HealTrigger::Scrub).map(drop)
+    }
+
+    /// Looks for damage to the catalog, heals it, and says whether there was any.
+    ///
+    /// # Errors
+    /// Those of the catalog; `CorruptRecord` where what is left of it contradicts what is known.
+    pub(crate) fn scrub_catalog(&self, trigger: HealTrigger) -> Result<bool, Error> {
+        let begun = self.host.clock.monotonic();
+        let scrub = self.catalog.scrub(&|name| self.databases.identify(name))?;
+        self.healing
+            .note_catalog(&scrub, trigger, begun, &*self.host.clock)
     }
 
     /// Ends a database in whose work something panicked.

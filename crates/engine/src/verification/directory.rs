@@ -3,7 +3,7 @@ use docdb_vfs::Host;
 
 use super::database::verify_database;
 use super::report::{DirectoryReport, Finding};
-use crate::catalog::{self, Entry, Status};
+use crate::catalog::{self, CATALOG_FILE, Entry, Status};
 use crate::options::EngineOptions;
 use crate::pool::DirectoryLocks;
 
@@ -38,7 +38,7 @@ pub(super) fn entries(
     options: &EngineOptions,
     findings: &mut Vec<Finding>,
 ) -> Result<Vec<Entry>, Error> {
-    let file = || ".catalog".to_owned();
+    let file = || CATALOG_FILE.to_owned();
     let (entries, is_whole) =
         catalog::read(&*host.files, &options.data_directory)?.ok_or_else(|| {
             let text =

@@ -56,6 +56,7 @@ pairs!(healed_part_to_wire, healed_part_from_wire, HealedPart, proto::HealedPart
     Parity => Parity,
     Manifest => Manifest,
     Log => Log,
+    Catalog => Catalog,
 ]);
 
 pairs!(status_to_wire, Status, proto::Status, [

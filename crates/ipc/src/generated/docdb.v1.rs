@@ -1395,6 +1395,8 @@ pub enum HealedPart {
     Manifest = 4,
     /// A part of the log, which is passed over and never changed.
     Log = 5,
+    /// The catalog, which belongs to no database: every database's statistics tell of it.
+    Catalog = 6,
 }
 impl HealedPart {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1409,6 +1411,7 @@ impl HealedPart {
             Self::Parity => "HEALED_PART_PARITY",
             Self::Manifest => "HEALED_PART_MANIFEST",
             Self::Log => "HEALED_PART_LOG",
+            Self::Catalog => "HEALED_PART_CATALOG",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1420,6 +1423,7 @@ impl HealedPart {
             "HEALED_PART_PARITY" => Some(Self::Parity),
             "HEALED_PART_MANIFEST" => Some(Self::Manifest),
             "HEALED_PART_LOG" => Some(Self::Log),
+            "HEALED_PART_CATALOG" => Some(Self::Catalog),
             _ => None,
         }
     }

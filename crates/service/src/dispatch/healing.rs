@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use docdb_engine::{HealAccept, Healed, LogicalDb};
+use docdb_engine::{HealAccept, Healed, LogicalDb, Witness};
 use docdb_ipc::{
     DamagedDocument, DocumentHealth, HealOutcome, HealReport, HealSource, HealTrigger, HealWitness,
     HealedPart, HealingStatistics, Reply, ValidationReport,
@@ -57,6 +57,9 @@ impl HealingTask {
             }
             Self::HealAll => {
                 let healed = database.heal_all()?;
+                if let Err(error) = shared.engine.scrub_catalog() {
+                    tracing::error!(%error, "cannot heal the catalog");
+                }
                 Ok(Reply::HealedAll(Box::new(HealReport {
                     documents: healed.documents,
                     healed: healed.healed,
@@ -92,7 +95,7 @@ impl HealingTask {
                     duration_us: micros(begun.elapsed()),
                 })))
             }
-            Self::Statistics => healing_statistics(&database),
+            Self::Statistics => healing_statistics(&database, shared.engine.witnesses()),
         }
     }
 }
@@ -129,8 +132,11 @@ fn validate_one(
     Ok(Reply::Validated(Box::new(report)))
 }
 
-fn healing_statistics(database: &LogicalDb) -> Answer {
-    let report = database.healing_report()?;
+/// What the database tells, and the witnesses of what belongs to none.
+fn healing_statistics(database: &LogicalDb, others: Vec<Witness>) -> Answer {
+    let mut report = database.healing_report()?;
+    report.witnesses.extend(others);
+    report.witnesses.sort_by_key(|witness| witness.at);
     let named: HashMap<CollectionId, CollectionName> = database
         .list_collections()?
         .into_iter()
@@ -225,6 +231,7 @@ const fn part(of: &Healed) -> HealedPart {
         Healed::Parity => HealedPart::Parity,
         Healed::Manifest => HealedPart::Manifest,
         Healed::Log => HealedPart::Log,
+        Healed::Catalog => HealedPart::Catalog,
     }
 }
 

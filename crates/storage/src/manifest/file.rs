@@ -1,7 +1,7 @@
 //! The file of the manifest: two copies, one behind the other, replaced together.
 
 use docdb_types::DatabaseUid;
-use docdb_vfs::{read_whole, write_whole};
+use docdb_vfs::{read_readable, write_whole};
 
 use super::Manifest;
 use super::codec::{COPY_ALIGNMENT, FORMAT_VERSION, Refusal, decode, encode};
@@ -59,16 +59,14 @@ impl Manifest {
     /// is changed in any case.
     pub fn load(home: &StorageHome) -> Result<LoadedManifest, StorageError> {
         let path = home.manifest_path();
-        let bytes =
-            read_whole(&*home.host.files, &path, MAX_FILE_BYTES).map_err(|source| match source
-                .kind()
-            {
-                std::io::ErrorKind::NotFound => StorageError::Missing { path: path.clone() },
-                std::io::ErrorKind::FileTooLarge => {
-                    StorageError::corrupt(&path, MAX_FILE_BYTES, "manifest: length")
-                }
-                _ => StorageError::io(FileAction::Read, &path, source),
-            })?;
+        let read = read_readable(&*home.host.files, &path, MAX_FILE_BYTES);
+        let (bytes, unreadable) = read.map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => StorageError::Missing { path: path.clone() },
+            std::io::ErrorKind::FileTooLarge => {
+                StorageError::corrupt(&path, MAX_FILE_BYTES, "manifest: length")
+            }
+            _ => StorageError::io(FileAction::Read, &path, source),
+        })?;
         // Where the second copy begins is known from the first one, or from trying.
         let tries: Vec<_> = (0..bytes.len())
             .step_by(COPY_ALIGNMENT)
@@ -76,7 +74,13 @@ impl Manifest {
             .collect();
         let mut found = tries.iter().filter_map(|tried| tried.as_ref().ok());
         let Some((uid, manifest, copy_bytes)) = found.next() else {
-            return Err(refusal(home, &tries));
+            // What cannot be read is no damage, and may be there tomorrow.
+            return Err(match (refusal(home, &tries), unreadable) {
+                (StorageError::Corrupt { .. }, Some(source)) => {
+                    StorageError::io(FileAction::Read, &path, source)
+                }
+                (refusal, _) => refusal,
+            });
         };
         if *uid != home.uid {
             return Err(StorageError::Foreign {

@@ -12,6 +12,7 @@ use docdb_vfs::{SimVfs, Vfs, read_whole, remove_durable, write_whole};
 use parking_lot::Mutex;
 
 use crate::catalog::{Catalog, Identity};
+use crate::healing::HealingOptions;
 use crate::options::EngineOptions;
 use crate::pool::databases::{Databases, Leftovers};
 use crate::pool::roster::Pool;
@@ -283,5 +284,16 @@ pub(super) fn pool_with(sheets: &Sheets, options: &EngineOptions) -> Pool<Sheets
 }
 
 pub(super) fn pool(sheets: &Sheets) -> Pool<Sheets> {
-    pool_with(sheets, &EngineOptions::default())
+    pool_with(sheets, &unscrubbed())
+}
+
+/// Options under which nothing is due but what databases ask for.
+pub(super) fn unscrubbed() -> EngineOptions {
+    EngineOptions {
+        healing: HealingOptions {
+            interval: Duration::ZERO,
+            ..HealingOptions::DEFAULT
+        },
+        ..EngineOptions::default()
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use docdb_types::{Code, FsyncMode};
 use docdb_vfs::{Host, RealClock, SimVfs};
 
-use super::double::{Sheets, Step, name, pool, pool_with};
+use super::double::{Sheets, Step, name, pool, pool_with, unscrubbed};
 use crate::options::EngineOptions;
 use crate::pool::OpenMode::{CreateNew, ExistingOnly};
 use crate::pool::roster::Pool;
@@ -57,7 +57,7 @@ fn a_database_on_which_a_snapshot_depends_is_not_closed_although_nobody_holds_it
     let sheets = sheets();
     let options = EngineOptions {
         max_open_databases: 1,
-        ..EngineOptions::default()
+        ..unscrubbed()
     };
     let pool = pool_with(&sheets, &options);
     let (db, _) = pool.open_named(&name("a"), CreateNew).unwrap();
@@ -80,7 +80,7 @@ fn without_an_idle_timeout_nothing_is_closed_and_nothing_due() {
     let sheets = sheets();
     let options = EngineOptions {
         idle_timeout: Duration::ZERO,
-        ..EngineOptions::default()
+        ..unscrubbed()
     };
     let pool = pool_with(&sheets, &options);
     pool.open_named(&name("a"), CreateNew).unwrap();
@@ -94,7 +94,7 @@ fn a_sync_comes_within_the_interval_of_the_first_append_and_a_checkpoint_soon() 
     let sheets = sheets();
     let options = EngineOptions {
         fsync_interval: Duration::from_millis(7),
-        ..EngineOptions::default()
+        ..unscrubbed()
     };
     let pool = pool_with(&sheets, &options);
     let (db, _) = pool.open_named(&name("a"), CreateNew).unwrap();
