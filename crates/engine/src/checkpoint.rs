@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use docdb_storage::{
-    DataFileMetadata, DataFileNumber, DataFileRecord, DataFileWriter, Entry, LogPosition, Manifest,
-    Record, RecordKind, StorageHome,
+    DataFileMetadata, DataFileNumber, DataFileRecord, DataFileWriter, Entry, LogPosition,
+    LoggedLoss, Manifest, Record, RecordKind, StorageHome,
 };
-use docdb_types::{CollectionId, DocumentId, Error, TransactionId};
+use docdb_types::{Code, CollectionId, DocumentId, Error, TransactionId};
 use docdb_wal::Lsn;
 
 use crate::commit::closed;
 use crate::database::{LogicalDb, MaintenanceRun, Missed};
+use crate::healing::{HealSource, HealTrigger, Healed, Witness};
 use crate::trouble;
 
 /// Entries of the index that are looked at under one lock.
@@ -50,12 +51,13 @@ impl LogicalDb {
     /// Makes a checkpoint, beside reads and writes, and trims the log.
     ///
     /// # Errors
-    /// `DbReadOnly` where the log is poisoned or degraded, `CorruptRecord` where a record of the
-    /// log is damaged (the log is kept then), `DiskFull` and the other errors of files. The
+    /// `DbReadOnly` where the log is poisoned or degraded, `FileRead` where the disk does not read a
+    /// record of the log (which is kept then), `DiskFull` and the other errors of files. The
     /// database goes on as if none had been tried.
     ///
     /// # Durability
-    /// On success everything acknowledged before the call is in data files that the manifest names.
+    /// On success everything acknowledged before the call is in data files that the manifest names;
+    /// of a document whose record in the log was damaged, that it is lost.
     pub fn checkpoint(&self) -> Result<CheckpointReport, Error> {
         let begun = self.signals.now();
         let mut checkpointer = self.checkpointer.lock();
@@ -102,18 +104,13 @@ impl Checkpointer {
                 ..CheckpointReport::default()
             });
         }
-        // Also where nothing is left to be copied: should the manifest be lost, the newest data file
-        // says how far the log is covered.
-        let parity = database.options.healing.parity();
-        let writer = DataFileWriter::create(&self.home, self.manifest.next_data_file, parity)
-            .map_err(trouble::of_storage)?;
-        let mut copy = Copy { database, writer };
-        for collection in &metadata.collections {
-            copy.collection(collection.id, metadata.covered)?;
-        }
+        let Copy { writer, losses, .. } = self.copy(database, &metadata)?;
         self.use_up_number();
-        let record = copy.writer.finish(&metadata).map_err(trouble::of_storage)?;
+        let record = writer.finish(&metadata).map_err(trouble::of_storage)?;
         Self::settle_log(database)?;
+        // ORDER: nothing is given up without a witness. CRASH: between the two, the witness stands
+        // and the log still holds what it says is lost.
+        database.note_losses(losses);
         // CRASH: in front of this the data file is an orphan, which open removes; behind it the
         // log up to the cut is not needed any more.
         self.store_manifest(record, &metadata)?;
@@ -128,6 +125,41 @@ impl Checkpointer {
         database.index.forget_deletions(metadata.covered);
         Self::trim(database, metadata.covered, &mut report)?;
         Ok(report)
+    }
+
+    /// Copies what the index still points to in front of the cut. Also where nothing is left to be
+    /// copied: should the manifest be lost, the newest data file says how far the log is covered.
+    ///
+    /// A document whose record is damaged keeps the others in the log no longer than one more look:
+    /// what that finds damaged again becomes a record that says what is lost.
+    fn copy<'a>(
+        &self,
+        database: &'a LogicalDb,
+        metadata: &DataFileMetadata,
+    ) -> Result<Copy<'a>, Error> {
+        let (home, number) = (&self.home, self.manifest.next_data_file);
+        let parity = database.options.healing.parity();
+        let copy = |names_losses| {
+            let writer = if names_losses {
+                DataFileWriter::create_around_losses(home, number, parity)
+            } else {
+                DataFileWriter::create(home, number, parity)
+            };
+            let mut copy = Copy {
+                database,
+                writer: writer.map_err(trouble::of_storage)?,
+                names_losses,
+                losses: Vec::new(),
+            };
+            for collection in &metadata.collections {
+                copy.collection(collection.id, metadata.covered)?;
+            }
+            Ok(copy)
+        };
+        copy(false).or_else(|error: Error| match error.code() {
+            Code::CorruptRecord => copy(true),
+            _ => Err(error),
+        })
     }
 
     /// Takes the end of the log as the place to cover, with what the database is there.
@@ -241,6 +273,9 @@ impl Checkpointer {
 struct Copy<'a> {
     database: &'a LogicalDb,
     writer: DataFileWriter,
+    /// Whether a damaged record becomes one that says what is lost.
+    names_losses: bool,
+    losses: Vec<Witness>,
 }
 
 impl Copy<'_> {
@@ -269,15 +304,18 @@ impl Copy<'_> {
         entry: &Entry,
     ) -> Result<(), Error> {
         self.database.health.check_readable()?;
+        let key = id.to_key();
+        let transaction: TransactionId = entry.version();
         let (kind, text) = if !entry.is_tombstone() {
-            (RecordKind::Document, self.text(collection, id, entry)?)
+            match self.text(collection, id, entry) {
+                Ok(text) => (RecordKind::Document, text),
+                Err(error) => return self.give_up(collection, id, entry, error),
+            }
         } else if entry.is_in_data_files() {
             (RecordKind::Tombstone, Bytes::new())
         } else {
             return Ok(());
         };
-        let key = id.to_key();
-        let transaction: TransactionId = entry.version();
         self.writer
             .push(&Record {
                 collection,
@@ -288,6 +326,49 @@ impl Copy<'_> {
             })
             .map(drop)
             .map_err(trouble::of_storage)
+    }
+
+    /// Writes that the log has lost a document, where its bytes are read and are not what was
+    /// written. What the disk does not read is not lost: it may read it tomorrow, from a log that is
+    /// still there then.
+    fn give_up(
+        &mut self,
+        collection: CollectionId,
+        id: DocumentId,
+        entry: &Entry,
+        error: Error,
+    ) -> Result<(), Error> {
+        let Some(place) = self
+            .database
+            .damaged_place(entry)
+            .filter(|_| self.names_losses)
+        else {
+            return Err(error);
+        };
+        tracing::error!(%collection, %id, %error, "the log has lost a document");
+        self.writer
+            .push_lost(&LoggedLoss {
+                collection,
+                key: &id.to_key(),
+                transaction: entry.version(),
+                payload_bytes: entry.length(),
+                segment: place.segment,
+                offset: place.offset,
+            })
+            .map_err(trouble::of_storage)?;
+        self.losses.push(Witness {
+            at: self.database.unix_time(),
+            healed: Healed::Document {
+                collection,
+                id,
+                version: entry.version(),
+            },
+            file: place.file,
+            offset: place.offset,
+            source: HealSource::Nothing,
+            trigger: HealTrigger::Scrub,
+        });
+        Ok(())
     }
 
     fn text(

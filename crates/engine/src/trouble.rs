@@ -4,7 +4,7 @@ use std::io;
 
 use docdb_storage::{Entry, FileAction, StorageError};
 use docdb_types::{Code, Error};
-use docdb_wal::WalError;
+use docdb_wal::{Corruption, WalError};
 
 /// An error of the log.
 pub(crate) fn of_log(error: WalError) -> Error {
@@ -34,9 +34,13 @@ pub(crate) fn of_log(error: WalError) -> Error {
             Error::new(of_system(&source, code), text).in_file(file)
         }
         WalError::Poisoned { .. } | WalError::ReadOnly { .. } => Error::new(Code::DbReadOnly, text),
-        WalError::Corrupt { file, offset, .. } => Error::new(Code::CorruptRecord, text)
-            .in_file(file)
-            .at_offset(offset),
+        WalError::Corrupt { file, offset, what } => {
+            let code = match what {
+                Corruption::Unreadable => Code::FileRead,
+                _ => Code::CorruptRecord,
+            };
+            Error::new(code, text).in_file(file).at_offset(offset)
+        }
         WalError::Unsupported { file, offset, .. } => Error::new(Code::FileOpen, text)
             .in_file(file)
             .at_offset(offset),
@@ -59,12 +63,14 @@ pub(crate) fn of_storage(error: StorageError) -> Error {
             };
             Error::new(of_system(&source, code), text)
         }
-        StorageError::Corrupt { path, offset, .. }
-        | StorageError::Lost {
-            path,
-            original_offset: offset,
+        StorageError::Lost {
+            original,
+            original_offset,
             ..
-        } => {
+        } => Error::new(Code::CorruptRecord, text)
+            .in_file(original)
+            .at_offset(original_offset),
+        StorageError::Corrupt { path, offset, .. } => {
             let error = Error::new(Code::CorruptRecord, text).at_offset(offset);
             match path.file_name() {
                 Some(name) => error.in_file(name.to_string_lossy()),

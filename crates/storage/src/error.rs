@@ -69,18 +69,18 @@ pub enum StorageError {
         /// Which structure, and what is wrong with it.
         what: &'static str,
     },
-    /// A record that is known to be lost: the file that held it was damaged beyond its parity.
+    /// A record that is known to be lost: what held it was damaged, and no other copy was left.
     #[error(
-        "{} has lost the record at offset {offset}: it stood at offset {original_offset} of data \
-         file {original}, which was damaged", path.display()
+        "{} has lost the record at offset {offset}: it stood at offset {original_offset} of \
+         {original}, which was damaged", path.display()
     )]
     Lost {
         /// The file that says so.
         path: PathBuf,
         /// Where it says so, in bytes.
         offset: u64,
-        /// The data file that was damaged.
-        original: DataFileNumber,
+        /// The name of the data file or log segment that was damaged.
+        original: String,
         /// Where the record stood in it, in bytes.
         original_offset: u64,
     },

@@ -108,8 +108,8 @@ pub use compaction::{
 };
 pub use datafile::{
     DamagedRecord, DataFile, DataFileContent, DataFileMetadata, DataFileWriter, Entries,
-    FooterEntry, MAX_KEY_BYTES, MAX_PAYLOAD_BYTES, Opened, ParityHealth, Record, RecordIdentity,
-    RecordKind, RestoredRecord, Salvage, Scrub, Verification, record_bytes,
+    FooterEntry, LoggedLoss, MAX_KEY_BYTES, MAX_PAYLOAD_BYTES, Opened, ParityHealth, Record,
+    RecordIdentity, RecordKind, RestoredRecord, Salvage, Scrub, Verification, record_bytes,
 };
 pub use error::{FileAction, StorageError};
 pub use fileset::{FilePin, FileSet, FileView, Orphans, SalvagedFile};

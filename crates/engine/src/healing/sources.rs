@@ -1,13 +1,25 @@
 //! Where another copy of a damaged document is.
 
 use bytes::Bytes;
-use docdb_storage::{DataFile, DataFileNumber, Entry, RecordIdentity, StorageError, Unread};
+use docdb_storage::{
+    DataFile, DataFileNumber, Entry, Location, RecordIdentity, StorageError, Unread,
+};
 use docdb_types::{CollectionId, DocumentId, Error, Version};
-use docdb_wal::VersionKey;
+use docdb_wal::{Corruption, Lsn, VersionKey, WalError, stored_bytes};
 
-use super::{HealSource, HealTrigger};
+use super::{HealSource, HealTrigger, Witness};
 use crate::database::LogicalDb;
 use crate::trouble;
+
+/// A place of the log whose bytes are not what was written.
+#[derive(Debug)]
+pub(crate) struct DamagedPlace {
+    /// The number of the segment.
+    pub(crate) segment: u64,
+    /// The name that it has for good, which the active one gets when it is sealed.
+    pub(crate) file: String,
+    pub(crate) offset: u64,
+}
 
 /// A document from another copy of the same version.
 #[derive(Debug)]
@@ -40,6 +52,41 @@ impl LogicalDb {
                 Err(Unread)
             }
         }
+    }
+
+    /// Where the record of an entry stands in the log, if the disk reads it and it is damaged.
+    pub(crate) fn damaged_place(&self, entry: &Entry) -> Option<DamagedPlace> {
+        let Location::Log(position) = entry.location() else {
+            return None;
+        };
+        let lsn = Lsn::new(position.get());
+        // INVARIANT: keys of documents have one length.
+        let stored = stored_bytes(DocumentId::MIN.to_key().len(), entry.length() as usize) as u32;
+        match self.log.read(lsn, stored) {
+            Err(WalError::Corrupt { what, .. }) if what != Corruption::Unreadable => {}
+            _ => return None,
+        }
+        let segments = self.log.segments().into_iter();
+        let mut holding = segments.skip_while(|it| it.end <= lsn);
+        holding
+            .next()
+            .filter(|it| it.start <= lsn)
+            .map(|segment| DamagedPlace {
+                segment: segment.number,
+                file: format!("{}.wal.{}", self.name(), segment.number),
+                offset: position.get() - segment.start.get(),
+            })
+    }
+
+    /// Notes documents that the log has lost, durably.
+    pub(crate) fn note_losses(&self, losses: Vec<Witness>) {
+        if losses.is_empty() {
+            return;
+        }
+        let count = losses.len() as u64;
+        self.healing.witness(losses);
+        self.healing
+            .count(|figures| figures.corrupted_documents += count);
     }
 
     /// Whether the disk reads every byte of the log.

@@ -1,9 +1,11 @@
+use std::collections::BTreeMap;
+
 use docdb_storage::{
     DataFile, DataFileRecord, LoadedManifest, Manifest, StorageError, StorageHome,
 };
-use docdb_types::{DocumentId, TransactionId};
+use docdb_types::{CollectionId, DocumentId, TransactionId};
 use docdb_vfs::Host;
-use docdb_wal::{Covered, Damage, LogState, Lsn, WalIdentity};
+use docdb_wal::{Covered, Damage, LogState, Lsn, RecordKind, RecordRef, WalIdentity};
 
 use super::report::{DamagedDocument, Finding, LostTransactions, VerifiedDatabase};
 use crate::catalog::Identity;
@@ -38,12 +40,15 @@ pub(crate) fn verify_database(
             lost: None,
             findings: Vec::new(),
         },
+        lost: BTreeMap::new(),
     };
     if let Some(manifest) = look.manifest() {
         for record in &manifest.data_files {
             look.data_file(record);
         }
+        look.resolve_in_files(&manifest);
         look.log(&manifest, identity);
+        look.name_losses();
     }
     look.verified
 }
@@ -53,6 +58,15 @@ struct Look<'a> {
     options: &'a EngineOptions,
     home: StorageHome,
     verified: VerifiedDatabase,
+    /// Documents that data files list as lost, until something newer of them is found.
+    lost: BTreeMap<(CollectionId, DocumentId), Loss>,
+}
+
+/// A record that says that a document is lost.
+struct Loss {
+    version: TransactionId,
+    file: String,
+    offset: u64,
 }
 
 impl Look<'_> {
@@ -132,6 +146,17 @@ impl Look<'_> {
         };
         self.verified.data_records += checked.records;
         self.verified.data_bytes += checked.bytes;
+        // What cannot be listed is among what is damaged.
+        for entry in file.lost_records::<DocumentId>().unwrap_or_default() {
+            let loss = Loss {
+                version: entry.transaction,
+                file: name.clone(),
+                offset: entry.offset,
+            };
+            let document = (entry.collection, entry.key);
+            self.resolve(document, entry.transaction);
+            self.lost.entry(document).or_insert(loss);
+        }
         let documents: Vec<_> = checked
             .damaged
             .iter()
@@ -150,6 +175,70 @@ impl Look<'_> {
         }
     }
 
+    /// Forgets the losses that a newer record of a data file has resolved.
+    fn resolve_in_files(&mut self, manifest: &Manifest) {
+        let is_there = |id| manifest.collections.iter().any(|it| it.id == id);
+        self.lost.retain(|(collection, _), _| is_there(*collection));
+        for record in &manifest.data_files {
+            if self.lost.is_empty() {
+                return;
+            }
+            let Ok(opened) = DataFile::open_at_best(&self.home, record.number) else {
+                continue;
+            };
+            for entry in opened.file.entries::<DocumentId>().filter_map(Result::ok) {
+                self.resolve((entry.collection, entry.key), entry.transaction);
+            }
+        }
+    }
+
+    fn resolve(&mut self, document: (CollectionId, DocumentId), version: TransactionId) {
+        if self
+            .lost
+            .get(&document)
+            .is_some_and(|loss| loss.version < version)
+        {
+            self.lost.remove(&document);
+        }
+    }
+
+    fn resolve_in_log(&mut self, record: &RecordRef<'_>) {
+        match record.kind {
+            RecordKind::DropCollection => self
+                .lost
+                .retain(|(collection, _), _| *collection != record.collection),
+            RecordKind::Put | RecordKind::Delete => {
+                if let Some(id) = DocumentId::from_key(record.key) {
+                    self.resolve((record.collection, id), record.transaction);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Says which documents are lost, by the files that list them.
+    fn name_losses(&mut self) {
+        let mut by_file = BTreeMap::<String, Vec<DamagedDocument>>::new();
+        for ((collection, id), loss) in std::mem::take(&mut self.lost) {
+            by_file.entry(loss.file).or_default().push(DamagedDocument {
+                collection,
+                id,
+                version: loss.version,
+                offset: loss.offset,
+            });
+        }
+        for (file, documents) in by_file {
+            let what = format!(
+                "{} documents are lost until they are written or deleted",
+                documents.len()
+            );
+            let first = documents.first().map(|document| document.offset);
+            let mut finding = Finding::damage(file, first, what);
+            finding.documents = documents;
+            self.verified.findings.push(finding);
+        }
+    }
+
     fn log(&mut self, manifest: &Manifest, identity: &Identity) {
         let name = format!("{}.wal", self.home.name);
         let wal = WalIdentity {
@@ -160,9 +249,13 @@ impl Look<'_> {
             lsn: Lsn::new(manifest.covered.get()),
             last_transaction: manifest.last_transaction,
         };
-        let directory = &self.options.wal_directory;
-        let files = &*self.host.files;
-        let recovery = match docdb_wal::inspect(files, &wal, directory, covered, &mut |_| Ok(())) {
+        let (host, options) = (self.host, self.options);
+        let (files, directory) = (&*host.files, &options.wal_directory);
+        let inspected = docdb_wal::inspect(files, &wal, directory, covered, &mut |recovered| {
+            self.resolve_in_log(&recovered.record);
+            Ok(())
+        });
+        let recovery = match inspected {
             Ok(recovery) => recovery,
             Err(error) => {
                 let finding = Finding::of_error(&trouble::of_log(error), name);

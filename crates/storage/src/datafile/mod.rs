@@ -30,6 +30,7 @@ mod writer;
 pub use entries::Entries;
 pub use footer::FooterEntry;
 pub(crate) use identity::FileIdentity;
+pub use lost::LoggedLoss;
 pub(crate) use lost::{LostMark, lost_record};
 pub(crate) use merged::MergedEntries;
 pub use metadata::{DataFileContent, DataFileMetadata};

@@ -44,8 +44,8 @@ pub enum RecordKind {
     Document = 1,
     /// A deletion, which hides older documents of the key in other data files.
     Tombstone = 2,
-    /// A document that is known to be lost: its file was damaged beyond parity. Reading it is an
-    /// error until it is written or deleted again.
+    /// A document that is known to be lost: its file was damaged beyond parity, or the log's only
+    /// copy of it was. Reading it is an error until it is written or deleted again.
     Lost = 6,
 }
 

@@ -8,8 +8,9 @@ use docdb_vfs::{File, OpenMode, publish_open};
 
 use super::footer::FooterBuilder;
 use super::identity::{FileIdentity, HEADER_BYTES, TRAILER_BYTES, Trailer};
+use super::lost::{LoggedLoss, LostMark};
 use super::metadata::{self, DataFileContent, DataFileMetadata, MAX_METADATA_BYTES};
-use super::record::{Record, record_bytes};
+use super::record::{Record, RecordKind, record_bytes};
 use super::section::{Section, Sections};
 use crate::checksum::{FileSeed, plain};
 use crate::error::FileAction;
@@ -66,7 +67,18 @@ impl DataFileWriter {
     }
 
     /// [`create`](Self::create) for a file that may hold records which are
-    /// [`Lost`](crate::RecordKind::Lost).
+    /// [`Lost`](crate::RecordKind::Lost): releases that do not know them refuse it.
+    ///
+    /// # Errors
+    /// As for [`create`](Self::create).
+    pub fn create_around_losses(
+        home: &StorageHome,
+        number: DataFileNumber,
+        parity: Parity,
+    ) -> Result<Self, StorageError> {
+        Self::begin(home, number, parity, true)
+    }
+
     pub(crate) fn begin(
         home: &StorageHome,
         number: DataFileNumber,
@@ -173,6 +185,26 @@ impl DataFileWriter {
             self.flush()?;
         }
         Ok(offset)
+    }
+
+    /// Appends a record that stands for a document which the log has lost: reading it is
+    /// [`StorageError::Lost`] until the document is written or deleted again.
+    ///
+    /// # Errors
+    /// As for [`push`](Self::push).
+    ///
+    /// # Panics
+    /// When the file was not begun with [`create_around_losses`](Self::create_around_losses).
+    pub fn push_lost(&mut self, loss: &LoggedLoss<'_>) -> Result<u64, StorageError> {
+        assert!(self.identity.holds_lost, "the file does not say so");
+        let mark = LostMark::of_logged(loss).encode();
+        self.push(&Record {
+            collection: loss.collection,
+            key: loss.key,
+            transaction: loss.transaction,
+            kind: RecordKind::Lost,
+            payload: &mark,
+        })
     }
 
     /// Checks the order and remembers the record as the last one.
