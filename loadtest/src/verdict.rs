@@ -94,6 +94,10 @@ fn of_success(asked: &Asked, outcome: &Outcome, forms: &Forms) -> (Verdict, Seen
     match (asked.act, asked.stamp, &outcome.document) {
         (Act::Delete, ..) => (Verdict::Ok, Seen::Removed { version }),
         (Act::Read, _, Some(text)) => match forms.origin(asked.id, text) {
+            Origin::Unknown => wrong("nobody wrote this document"),
+            // The server says itself that this need not be what it acknowledged last: no answer that
+            // could be right or wrong.
+            _ if outcome.may_be_older => (Verdict::Failed(Code::CorruptLog), Seen::Refused),
             Origin::ThisRun(stamp) => {
                 let stamp = Some(stamp);
                 (Verdict::Ok, Seen::Read { version, stamp })
@@ -102,7 +106,6 @@ fn of_success(asked: &Asked, outcome: &Outcome, forms: &Forms) -> (Verdict, Seen
                 let stamp = None;
                 (Verdict::OtherRun, Seen::Read { version, stamp })
             }
-            Origin::Unknown => wrong("nobody wrote this document"),
         },
         (Act::Read, _, None) => wrong("there is no document in the answer"),
         (_, Some(stamp), _) => {
@@ -172,6 +175,9 @@ pub(crate) fn judge_page(
             "a scan of {limit} documents lists {}",
             page.documents.len()
         ));
+    }
+    if page.may_lack {
+        return Verdict::Failed(Code::CorruptLog);
     }
     let mut next = from.get();
     let mut verdict = Verdict::Ok;

@@ -16,8 +16,8 @@ use bytes::Bytes;
 use clap::Parser;
 use docdb_client::Endpoint;
 use docdb_loadtest::config::{Arguments, Plan};
-use docdb_loadtest::{Ending, Halt, Measured, Tally, ceiling, run};
-use docdb_types::{Action, TransactionId};
+use docdb_loadtest::{Ending, Halt, Measured, OperationKind, Tally, ceiling, run};
+use docdb_types::{Action, Code, TransactionId};
 use parking_lot::Mutex;
 use scripted::{Answer, Script, Store};
 
@@ -122,6 +122,27 @@ async fn a_lost_answer_is_a_failure() {
     assert_eq!(measured.sum(Tally::operations), 49);
     assert_eq!(measured.ending, Ending::Complete);
     assert_eq!(measured.failures(), ["1 answers never came"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_may_be_older_is_no_right_answer_and_no_lie() {
+    let marked = changed(|action, answer| match (action, answer) {
+        (Action::Read { .. }, Answer::Result(Ok(mut outcome))) => {
+            outcome.may_be_older = true;
+            outcome.version = TransactionId::new(1);
+            Answer::Result(Ok(outcome))
+        }
+        (_, answer) => answer,
+    });
+    let measured = run_against(marked, &["--operations", "300", "--doc-count", "20"]).await;
+    let total = measured.total();
+    let reads = &total.kinds.get(OperationKind::Read).tally;
+    assert_eq!((reads.ok, reads.wrong), (0, 0));
+    let [(code, count)] = reads.errors[..] else {
+        panic!("{reads:?}");
+    };
+    assert_eq!(code, Code::CorruptLog);
+    assert!(count > 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use docdb_engine::{Atomicity, LogicalDb, ScanLimit};
+use docdb_engine::{Atomicity, Condition, LogicalDb, ScanLimit};
 use docdb_types::{
     Action, Change, Code, CollectionName, DocumentId, Effect, Error, Operation, Outcome, Version,
 };
@@ -602,6 +602,7 @@ pub fn contents_of(database: &Arc<LogicalDb>) -> Result<Contents, Error> {
             let read = database.read(&info.name, id)?;
             assert_eq!(read.version, *version, "a read and a scan of {id}");
             assert_eq!(read.document.as_deref(), Some(&text[..]));
+            assert_marked_by(database, read.may_be_older, "a read");
         }
         contents.insert(info.name.as_str().to_owned(), documents);
     }
@@ -625,7 +626,11 @@ pub fn documents_of(
     let mut from = None;
     loop {
         let page = database.scan(name, from, limit, snapshot)?;
+        assert_marked_by(database, page.may_lack, "a page");
+        let is_degraded = database.condition() == Condition::Degraded;
+        assert!(page.may_lack || !is_degraded, "nothing can be missing");
         for found in page.documents {
+            assert_marked_by(database, found.may_be_older, "a document");
             documents.insert(found.id.get(), (found.version, found.text.to_vec()));
         }
         match page.next {
@@ -633,4 +638,11 @@ pub fn documents_of(
             None => return Ok(documents),
         }
     }
+}
+
+/// Only a database that has lost transactions says that something may be older or missing.
+fn assert_marked_by(database: &LogicalDb, mark: bool, what: &str) {
+    let condition = database.condition();
+    let is_whole = matches!(condition, Condition::Serving | Condition::ReadOnly);
+    assert!(!(mark && is_whole), "{what} is marked");
 }

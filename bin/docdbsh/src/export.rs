@@ -1,4 +1,5 @@
-//! Writes a collection to a file: one line for each document, then count and checksum.
+//! Writes a collection to a file: one line for each document, then count and checksum. Of a database that
+//! has lost transactions, the file and the answer say what is doubtful about it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -8,7 +9,7 @@ use docdb_client::{Database, Scan, ScanOptions, StoredDocument};
 use docdb_types::CollectionName;
 use docdb_types::json::escape::push_string;
 
-use crate::answer::{Answer, Record, on_one_line};
+use crate::answer::{Answer, Record, Value, on_one_line};
 use crate::failure::Failure;
 use crate::import::Trailer;
 use crate::session::Streams;
@@ -39,30 +40,68 @@ pub(crate) async fn export(
             ));
         }
         let mut output = BufWriter::new(output);
-        copy(scan, &mut output, file).await?;
+        let written = copy(scan, &mut output, file).await?;
         output
             .flush()
             .map_err(|error| Failure::writing(file, &error))?;
-        return Ok(Answer::Written);
+        written.remark(streams);
+        return Ok(if written.may_lack {
+            Answer::PartlyWritten
+        } else {
+            Answer::Written
+        });
     }
     let writing = |error: io::Error| Failure::writing(file, &error);
     let mut staged = Staged::create(Path::new(file)).map_err(writing)?;
-    let trailer = copy(scan, &mut staged.output, file).await?;
+    let written = copy(scan, &mut staged.output, file).await?;
     staged.publish().map_err(writing)?;
-    Ok(Answer::Record(
-        Record::new()
-            .with("count", trailer.count)
-            .with("crc32", format!("{:08x}", trailer.crc32)),
-    ))
+    written.remark(streams);
+    let Trailer { count, crc32 } = written.trailer;
+    let record = Record::new()
+        .with("count", count)
+        .with("crc32", format!("{crc32:08x}"));
+    Ok(if written.may_lack {
+        Answer::Partly(
+            record
+                .with("may_be_older", written.may_be_older)
+                .with("may_lack", Value::mark(true)),
+        )
+    } else {
+        Answer::Record(record)
+    })
 }
 
-async fn copy(mut scan: Scan, output: &mut impl Write, file: &str) -> Result<Trailer, Failure> {
+/// What a file holds.
+struct Written {
+    trailer: Trailer,
+    /// Documents that a lost transaction may have replaced or removed.
+    may_be_older: u64,
+    /// Whether documents may be missing: the database has lost transactions.
+    may_lack: bool,
+}
+
+impl Written {
+    fn remark(&self, streams: Streams) {
+        if self.may_lack {
+            let (count, older) = (self.trailer.count, self.may_be_older);
+            let text = format!(
+                "the database is degraded, it has lost transactions: documents may be missing, and \
+                 {older} of the {count} that were written may have been replaced or removed"
+            );
+            streams.remark("may_lack=true", &text);
+        }
+    }
+}
+
+async fn copy(mut scan: Scan, output: &mut impl Write, file: &str) -> Result<Written, Failure> {
     let writing = |error: io::Error| Failure::writing(file, &error);
     let mut checksum = crc32fast::Hasher::new();
-    let mut count = 0;
+    let (mut count, mut may_be_older, mut may_lack) = (0, 0, false);
     let mut line = Vec::new();
     while let Some(page) = scan.next_page().await? {
+        may_lack |= page.may_lack;
         for stored in &page.documents {
+            may_be_older += u64::from(stored.may_be_older);
             line.clear();
             push_line(&mut line, stored);
             checksum.update(&line);
@@ -71,16 +110,33 @@ async fn copy(mut scan: Scan, output: &mut impl Write, file: &str) -> Result<Tra
         }
     }
     let crc32 = checksum.finalize();
-    writeln!(output, "{{\"count\":{count},\"crc32\":\"{crc32:08x}\"}}").map_err(writing)?;
-    Ok(Trailer { count, crc32 })
+    let doubts = if may_lack {
+        format!(",\"may_be_older\":{may_be_older},\"may_lack\":true")
+    } else {
+        String::new()
+    };
+    writeln!(
+        output,
+        "{{\"count\":{count},\"crc32\":\"{crc32:08x}\"{doubts}}}"
+    )
+    .map_err(writing)?;
+    Ok(Written {
+        trailer: Trailer { count, crc32 },
+        may_be_older,
+        may_lack,
+    })
 }
 
-/// `{"id":…,"version":…,"doc":…}`. A document with line breaks stands there without them, and as it
-/// is in a string behind: `"text":"…"`.
+/// `{"id":…,"version":…,"doc":…}`, with `"may_be_older":true` in front of `doc` where it may be. A
+/// document with line breaks stands there without them, and as it is in a string behind: `"text":"…"`.
 fn push_line(line: &mut Vec<u8>, stored: &StoredDocument) {
     let (id, version) = (stored.id, stored.version);
     let doc = on_one_line(&stored.document);
-    line.extend(format!("{{\"id\":{id},\"version\":{version},\"doc\":").into_bytes());
+    line.extend(format!("{{\"id\":{id},\"version\":{version},").into_bytes());
+    if stored.may_be_older {
+        line.extend_from_slice(b"\"may_be_older\":true,");
+    }
+    line.extend_from_slice(b"\"doc\":");
     line.extend_from_slice(&doc);
     if doc.len() < stored.document.len() {
         line.extend_from_slice(b",\"text\":");

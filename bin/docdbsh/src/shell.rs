@@ -193,7 +193,7 @@ impl Shell {
         output.flush()?;
         Ok(match answer {
             Ok(Answer::Exit) => Next::Leave,
-            Ok(Answer::Partly(_)) => Next::LineAfterRefusals,
+            Ok(Answer::Partly(_) | Answer::PartlyWritten) => Next::LineAfterRefusals,
             Ok(_) => Next::Line,
             Err(_) => Next::Failed,
         })

@@ -101,6 +101,7 @@ impl Database {
             id: outcome.id,
             version: outcome.version,
             document,
+            may_be_older: outcome.may_be_older,
         })
     }
 

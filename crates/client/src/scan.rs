@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 
 use docdb_ipc::{Command, CursorId, Page, Reply, StoredDocument};
-use docdb_types::{CollectionName, DocumentId, Error, TransactionId};
+use docdb_types::{Code, CollectionName, DocumentId, Error, TransactionId};
 use futures_util::Stream;
 use futures_util::stream::try_unfold;
 
@@ -105,34 +105,56 @@ impl Scan {
         }
     }
 
-    /// The documents one by one. The stream ends behind the first error.
+    /// The documents one by one. The stream ends behind the first error; where documents may be
+    /// missing ([`Page::may_lack`]) its last item is `CorruptLog`.
     pub fn into_stream(self) -> impl Stream<Item = Result<StoredDocument, Error>> + Send {
-        try_unfold((self, VecDeque::new()), |(mut scan, mut page)| async move {
+        let begun = (self, VecDeque::new(), false);
+        try_unfold(begun, |(mut scan, mut page, mut may_lack)| async move {
             loop {
                 if let Some(document) = page.pop_front() {
-                    return Ok(Some((document, (scan, page))));
+                    return Ok(Some((document, (scan, page, may_lack))));
                 }
                 match scan.next_page().await? {
-                    Some(next) => page = next.documents.into(),
+                    Some(next) => {
+                        page = next.documents.into();
+                        may_lack |= next.may_lack;
+                    }
+                    None if may_lack => return Err(incomplete(&scan.collection)),
                     None => return Ok(None),
                 }
             }
         })
     }
 
-    /// All documents at once, and the newest transaction that their snapshot sees.
+    /// All documents at once, as one page.
     ///
     /// # Errors
     /// Those of [`next_page`](Self::next_page).
-    pub async fn collect(mut self) -> Result<(Vec<StoredDocument>, TransactionId), Error> {
-        let mut documents = Vec::new();
-        let mut version = TransactionId::ZERO;
+    pub async fn collect(mut self) -> Result<Page, Error> {
+        let mut all = Page {
+            documents: Vec::new(),
+            cursor: None,
+            snapshot_version: TransactionId::ZERO,
+            may_lack: false,
+        };
         while let Some(page) = self.next_page().await? {
-            documents.extend(page.documents);
-            version = page.snapshot_version;
+            append(&mut all, page);
         }
-        Ok((documents, version))
+        Ok(all)
     }
+}
+
+/// Adds the page that follows.
+pub(crate) fn append(all: &mut Page, page: Page) {
+    all.documents.extend(page.documents);
+    all.cursor = page.cursor;
+    all.snapshot_version = page.snapshot_version;
+    all.may_lack |= page.may_lack;
+}
+
+fn incomplete(collection: &CollectionName) -> Error {
+    let text = "the database has lost transactions: more documents may have been there";
+    Error::new(Code::CorruptLog, text).in_collection(collection)
 }
 
 impl Drop for Scan {

@@ -12,6 +12,7 @@ use docdb_types::{
 
 use crate::connection::unexpected;
 use crate::retry::{retrying, retrying_if};
+use crate::scan::append;
 use crate::source::Source;
 use crate::{Client, Database, ScanOptions};
 
@@ -164,6 +165,7 @@ impl Transaction {
             id: outcome.id,
             version: outcome.version,
             document,
+            may_be_older: outcome.may_be_older,
         })
     }
 
@@ -276,7 +278,7 @@ impl Transaction {
         }
     }
 
-    /// All documents of a collection by id, as the transaction sees them.
+    /// All documents of a collection by id, as the transaction sees them, as one page.
     ///
     /// # Errors
     /// As [`page`](Self::page).
@@ -284,17 +286,13 @@ impl Transaction {
         &self,
         collection: &CollectionName,
         options: ScanOptions,
-    ) -> Result<Vec<StoredDocument>, Error> {
-        let mut documents = Vec::new();
-        let mut cursor = None;
-        loop {
-            let page = self.page(collection, options, cursor).await?;
-            documents.extend(page.documents);
-            cursor = page.cursor;
-            if cursor.is_none() {
-                return Ok(documents);
-            }
+    ) -> Result<Page, Error> {
+        let mut all = self.page(collection, options, None).await?;
+        while all.cursor.is_some() {
+            let page = self.page(collection, options, all.cursor).await?;
+            append(&mut all, page);
         }
+        Ok(all)
     }
 
     /// Counts the documents of a collection, as the transaction sees them.

@@ -7,8 +7,11 @@ mod documents;
 use std::path::Path;
 use std::sync::Arc;
 
-use docdb_engine::{Condition, DatabaseStatus, Engine, EngineOptions, LogicalDb, OpenMode};
-use docdb_types::{Code, CollectionName};
+use docdb_engine::{
+    Atomicity, Condition, DatabaseStatus, DocumentHealth, Engine, EngineOptions, LogicalDb,
+    OpenMode, ScanLimit,
+};
+use docdb_types::{Action, Code, CollectionName, Error, Isolation, Operation};
 use docdb_vfs::{CallKind, Fault, FaultKind, FaultOn, SimVfs, Vfs};
 
 use documents::{by_hand, create, existing, get, id, listed, name, open_on, put};
@@ -113,19 +116,170 @@ fn r4_r6_damage_in_front_of_what_was_durable_degrades_one_database() {
     assert_eq!(disk.bytes(log()).unwrap(), before, "not a byte is changed");
 }
 
+/// The answer names the log and the place in it.
+fn names_the_place(error: &Error) {
+    assert_eq!(error.code(), Code::CorruptLog);
+    assert_eq!(error.context().file.as_deref(), Some("a.wal"));
+    assert!(error.context().offset.is_some(), "{error}");
+}
+
 #[test]
-fn r6_a_degraded_database_serves_what_stands_in_front_of_the_damage() {
+fn r6_a_degraded_database_serves_what_it_has_and_marks_what_stands_in_front_of_the_damage() {
     let disk = killed_with(20);
     let length = disk.bytes(log()).unwrap().len() as u64;
     disk.flip_bit(log(), length / 2, 1).unwrap();
     let engine = is_degraded(&disk, "a.wal");
     let database = existing(&engine, "a");
-    let served = (1..=20).take_while(|number| {
-        let read = database.read(&CollectionName::DEFAULT, id(*number));
-        read.is_ok()
-    });
-    let served = served.count();
-    assert!((1..20).contains(&served), "{served}");
+    let collection = CollectionName::DEFAULT;
+    let read = |number| database.read(&collection, id(number));
+    let lost: Vec<u64> = (1..=20).filter(|number| read(*number).is_err()).collect();
+    let [lost] = lost[..] else {
+        panic!("one batch is damaged: {lost:?}");
+    };
+    assert!((3..20).contains(&lost), "{lost}");
+    names_the_place(&read(lost).unwrap_err());
+    let is_marked = |number: u64| number < lost;
+    for number in (1..=20).filter(|number| *number != lost) {
+        let outcome = read(number).unwrap();
+        assert_eq!(outcome.document.unwrap(), number.to_string());
+        assert_eq!(outcome.may_be_older, is_marked(number), "{number}");
+    }
+
+    // Several reads of one request, a scan, and a transaction see the same marks.
+    let read = |number: u64| Operation {
+        collection: collection.clone(),
+        action: Action::Read { id: id(number) },
+    };
+    let answers = database.execute((1..=20).map(read).collect(), Atomicity::Each);
+    let mut transaction = database.begin(Isolation::Snapshot).unwrap();
+    for (number, answer) in (1..=20).zip(answers) {
+        let within = transaction.read(&collection, id(number));
+        if number == lost {
+            names_the_place(&answer.unwrap_err());
+            names_the_place(&within.unwrap_err());
+        } else {
+            assert_eq!(answer.unwrap().may_be_older, is_marked(number));
+            assert_eq!(within.unwrap().may_be_older, is_marked(number));
+        }
+    }
+    let snapshot = database.snapshot();
+    let limit = ScanLimit {
+        documents: 7,
+        ..ScanLimit::default()
+    };
+    let (mut from, mut scanned) = (None, Vec::new());
+    loop {
+        let page = database.scan(&collection, from, limit, Some(&snapshot));
+        let page = page.unwrap();
+        let within = transaction.scan(&collection, from, limit).unwrap();
+        assert_eq!(within.documents, page.documents);
+        assert!(page.may_lack && within.may_lack, "a document is missing");
+        scanned.extend(page.documents);
+        from = page.next;
+        if from.is_none() {
+            break;
+        }
+    }
+    let marks = scanned.iter().map(|found| (found.id, found.may_be_older));
+    let expected = (1..=20).filter(|number| *number != lost);
+    assert!(marks.eq(expected.map(|number| (id(number), is_marked(number)))));
+
+    // What has no mark to carry is right, or refused.
+    names_the_place(&database.count(&collection).unwrap_err());
+    names_the_place(&transaction.count_documents(&collection).unwrap_err());
+    let unknown = CollectionName::new("unknown").unwrap();
+    names_the_place(&database.read(&unknown, id(1)).unwrap_err());
+    names_the_place(&transaction.read(&unknown, id(1)).unwrap_err());
+    let scanned = database.scan(&unknown, None, limit, None);
+    names_the_place(&scanned.unwrap_err());
+
+    // A document that may be older is none that is known to be sound.
+    let looked = database.validate(&collection, id(1)).unwrap();
+    assert_eq!(looked.health, DocumentHealth::Unknown);
+    names_the_place(&looked.cause.unwrap());
+    let looked = database.validate(&collection, id(20)).unwrap();
+    assert_eq!((looked.health, looked.cause), (DocumentHealth::Valid, None));
+}
+
+#[test]
+fn r6_a_version_that_a_lost_transaction_replaced_is_served_with_a_mark() {
+    let disk = SimVfs::new(1);
+    let engine = open_on(&disk);
+    let database = create(&engine, "a");
+    let write = |number: u64, text: &str| {
+        let document = documents::document(text);
+        let written = database.upsert(&CollectionName::DEFAULT, id(number), document);
+        written.unwrap();
+    };
+    (1..=3).for_each(|number| write(number, "\"the older one\""));
+    database.checkpoint().unwrap();
+    (1..=2).for_each(|number| write(number, "\"the newer one\""));
+    (4..=9).for_each(|number| write(number, "4"));
+    assert!(!marked(&database, 1) && !marked(&database, 3));
+    drop(engine);
+    let disk = disk.kill();
+    let bytes = disk.bytes(log()).unwrap();
+    let is_newer = |window: &[u8]| window == b"the newer one";
+    let place = bytes.windows(13).position(is_newer).unwrap();
+    disk.flip_bit(log(), place as u64, 1).unwrap();
+    let engine = is_degraded(&disk, "a.wal");
+    let database = existing(&engine, "a");
+    for number in [1, 3] {
+        assert_eq!(get(&database, number).unwrap(), "\"the older one\"");
+        assert!(marked(&database, number), "{number}");
+    }
+    assert_eq!(get(&database, 2).unwrap(), "\"the newer one\"");
+    assert!(!marked(&database, 2) && !marked(&database, 9));
+
+    // A person who accepts the loss has been told, and what is left is the newest there is.
+    drop((database, engine));
+    let report = docdb_engine::verify(&disk.host(), &by_hand()).unwrap();
+    let lost = report.databases.iter().find_map(|found| found.lost);
+    docdb_engine::repair(&disk.host(), &by_hand(), &name("a"), lost.unwrap()).unwrap();
+    let engine = open_on(&disk);
+    let database = existing(&engine, "a");
+    assert!(!marked(&database, 1));
+    let page = database.scan(&CollectionName::DEFAULT, None, ScanLimit::default(), None);
+    assert!(!page.unwrap().may_lack);
+}
+
+/// Whether a document is answered as one that may be older.
+fn marked(database: &Arc<LogicalDb>, number: u64) -> bool {
+    let read = database.read(&CollectionName::DEFAULT, id(number));
+    read.unwrap().may_be_older
+}
+
+#[test]
+fn r6_documents_of_a_collection_whose_creation_is_lost_are_kept_when_the_loss_is_accepted() {
+    let disk = SimVfs::new(1);
+    let engine = open_on(&disk);
+    let database = create(&engine, "a");
+    fill(&database, 1..=3);
+    let named = CollectionName::new("whose-name-is-lost").unwrap();
+    database.create_collection(&named).unwrap();
+    for number in 1..=3 {
+        let document = documents::document("7");
+        database.create(&named, Some(id(number)), document).unwrap();
+    }
+    drop((database, engine));
+    let disk = disk.kill();
+    let bytes = disk.bytes(log()).unwrap();
+    let is_name = |window: &[u8]| window == b"whose-name-is-lost";
+    let place = bytes.windows(18).position(is_name).unwrap();
+    disk.flip_bit(log(), place as u64, 1).unwrap();
+    drop(is_degraded(&disk, "a.wal"));
+    let report = docdb_engine::verify(&disk.host(), &by_hand()).unwrap();
+    let lost = report.databases.iter().find_map(|found| found.lost);
+    docdb_engine::repair(&disk.host(), &by_hand(), &name("a"), lost.unwrap()).unwrap();
+    let engine = open_on(&disk);
+    let database = existing(&engine, "a");
+    let collections = database.list_collections().unwrap();
+    let kept = collections
+        .iter()
+        .find(|it| it.name.as_str().starts_with("lost-"));
+    let kept = &kept.unwrap().name;
+    assert_eq!(database.count(kept).unwrap(), 3);
+    assert!(database.read(kept, id(2)).is_ok());
 }
 
 #[test]
@@ -156,17 +310,16 @@ fn r9_a_log_that_vanishes_is_a_loss_before_and_after_the_first_checkpoint() {
         disk.remove(log()).unwrap();
         let engine = is_degraded(&disk, "a.wal");
         let database = existing(&engine, "a");
-        let found = (1..=5).filter(|number| {
-            let read = database.read(&CollectionName::DEFAULT, id(*number));
-            match read {
-                Ok(_) => true,
+        // It may have held newer versions of what data files have.
+        for number in 1..=5 {
+            match database.read(&CollectionName::DEFAULT, id(number)) {
+                Ok(outcome) => assert!(checkpointed && outcome.may_be_older),
                 Err(error) => {
+                    assert!(!checkpointed);
                     assert_eq!(error.code(), Code::CorruptLog);
-                    false
                 }
             }
-        });
-        assert_eq!(found.count(), if checkpointed { 5 } else { 0 });
+        }
         // Asking again changes nothing.
         drop((database, engine));
         is_degraded(&disk.kill(), "a.wal");

@@ -49,6 +49,7 @@ fn response(operations: usize) -> Response {
         version: Version::new(1_234_567),
         change: Change::Created,
         document: None,
+        may_be_older: false,
     };
     let results = vec![Ok(outcome); operations];
     Response {

@@ -98,9 +98,11 @@ pub struct Page {
     pub cursor: Option<CursorId>,
     /// The newest transaction that the snapshot sees.
     pub snapshot_version: TransactionId,
+    /// The database is degraded: documents that its lost transactions wrote may be missing.
+    pub may_lack: bool,
 }
 
-/// A document as a scan lists it.
+/// A document as it is read and as a scan lists it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoredDocument {
     /// Its id.
@@ -109,6 +111,9 @@ pub struct StoredDocument {
     pub version: Version,
     /// The stored text.
     pub document: Bytes,
+    /// The database is degraded, and one of the transactions that it has lost may have replaced or
+    /// removed this version.
+    pub may_be_older: bool,
 }
 
 impl std::fmt::Debug for StoredDocument {
@@ -118,10 +123,12 @@ impl std::fmt::Debug for StoredDocument {
             id,
             version,
             document,
+            may_be_older,
         } = self;
+        let mark = if *may_be_older { ", may be older" } else { "" };
         write!(
             formatter,
-            "StoredDocument({id} at {version}, {} bytes)",
+            "StoredDocument({id} at {version}, {} bytes{mark})",
             document.len()
         )
     }

@@ -129,4 +129,7 @@ pub struct Outcome {
     pub change: Change,
     /// The stored text, of a read.
     pub document: Option<Bytes>,
+    /// Of a read: committed transactions of the database are lost, and one of them may have replaced
+    /// or removed this version.
+    pub may_be_older: bool,
 }

@@ -5,8 +5,9 @@
 
 mod fixture;
 
+use docdb_types::TransactionId;
 use docdb_vfs::{OpenMode, SimVfs, Vfs};
-use docdb_wal::{LogState, Lsn, Recovery};
+use docdb_wal::{Damage, LogState, Lsn, Recovery};
 use fixture::{commit, contents, copy, is_corrupt, log_of, numbers, open, options, path};
 
 const LAST: u64 = 12;
@@ -23,17 +24,33 @@ fn sample() -> (SimVfs, Vec<String>) {
     (disk, names)
 }
 
+/// What is missing is in the range that the report names, and in front of what it calls known.
+fn check_named(damages: &[Damage], known_from: Option<TransactionId>, found: &[u64]) {
+    assert!(found.is_sorted());
+    for missing in numbers(LAST).into_iter().filter(|it| !found.contains(it)) {
+        let is_named = |damage: &Damage| {
+            let is_before = |before: TransactionId| missing < before.get();
+            damage.after.get() < missing && damage.before.is_none_or(is_before)
+        };
+        assert!(damages.iter().any(is_named), "{missing} is not named");
+        let is_known = known_from.is_some_and(|known| missing >= known.get());
+        assert!(!is_known, "{missing} is called known and is missing");
+    }
+}
+
 /// What holds whatever has been done to the log: only whole transactions, in order, from the first
-/// on; damage to anything that was promised durable is reported, and then nothing has changed.
+/// on; damage to anything that was promised durable is reported with what is missing, and then
+/// nothing has changed.
 fn check(disk: &SimVfs, before: &[(std::path::PathBuf, Vec<u8>)]) -> (Recovery, u64) {
     let (wal, recovery, found) = open(disk, &options(), Lsn::ZERO);
     let count = found.len() as u64;
-    assert_eq!(found, numbers(count));
-    if is_corrupt(&recovery) {
+    if let LogState::Corrupt(damages) = &recovery.state {
         assert!(!wal.is_writable());
+        check_named(damages, recovery.state.known_from(), &found);
         assert_eq!(contents(disk), before);
         return (recovery, count);
     }
+    assert_eq!(found, numbers(count));
     drop(wal);
     let (mut wal, again, same) = open(disk, &options(), Lsn::ZERO);
     assert_eq!(again.state, LogState::Clean, "a cut is made once");

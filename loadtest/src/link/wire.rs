@@ -94,6 +94,7 @@ pub(super) const fn done(id: DocumentId, change: Change) -> Result<Outcome, Erro
         version: Version::new(0),
         change,
         document: None,
+        may_be_older: false,
     })
 }
 

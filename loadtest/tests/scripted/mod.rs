@@ -237,6 +237,7 @@ impl Store {
             version: TransactionId::new(version),
             change,
             document,
+            may_be_older: false,
         })
     }
 
@@ -261,6 +262,7 @@ pub(crate) fn deleted(operation: &Operation) -> Outcome {
         version: TransactionId::new(1),
         change: Change::Deleted,
         document: None,
+        may_be_older: false,
     }
 }
 

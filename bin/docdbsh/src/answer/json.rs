@@ -14,10 +14,12 @@ pub(super) fn answer(answer: &Answer) -> Vec<u8> {
             id,
             version,
             document,
+            may_be_older,
         } => {
             let record = Record::new()
                 .with("id", id.get())
                 .with("version", version.get())
+                .with("may_be_older", Value::mark(*may_be_older))
                 .with("doc", Value::Document(document.clone()));
             members(&mut output, &record, false);
         }
@@ -39,7 +41,7 @@ pub(super) fn answer(answer: &Answer) -> Vec<u8> {
             output.push(b':');
             object(&mut output, record);
         }
-        Answer::Exit | Answer::Written => {}
+        Answer::Exit | Answer::Written | Answer::PartlyWritten => {}
     }
     output.extend_from_slice(b"}\n");
     output
@@ -126,10 +128,25 @@ mod tests {
             id: DocumentId::MIN,
             version: Version::new(9),
             document: Bytes::from_static(b"{\r\n  \"n\": 9007199254740993,\n\"s\":\"a\\n  b\"}"),
+            may_be_older: false,
         };
         let expected =
             r#"{"ok":true,"id":1,"version":9,"doc":{  "n": 9007199254740993,"s":"a\n  b"}}"#;
         assert_eq!(line(&answer(&answered)), expected);
+    }
+
+    #[test]
+    fn what_may_be_older_says_so_and_nothing_else_does() {
+        let answered = |may_be_older| Answer::Document {
+            id: DocumentId::MIN,
+            version: Version::new(9),
+            document: Bytes::from_static(b"1"),
+            may_be_older,
+        };
+        let expected = r#"{"ok":true,"id":1,"version":9,"may_be_older":true,"doc":1}"#;
+        assert_eq!(line(&answer(&answered(true))), expected);
+        let expected = r#"{"ok":true,"id":1,"version":9,"doc":1}"#;
+        assert_eq!(line(&answer(&answered(false))), expected);
     }
 
     #[test]

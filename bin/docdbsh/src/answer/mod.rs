@@ -25,6 +25,8 @@ pub(crate) enum Answer {
         id: DocumentId,
         version: Version,
         document: Bytes,
+        /// Whether it is what a lost transaction may have replaced or removed.
+        may_be_older: bool,
     },
     /// What was measured, under the name that it has in JSON.
     Figures(&'static str, Record),
@@ -34,6 +36,8 @@ pub(crate) enum Answer {
     Exit,
     /// Nothing more: what was asked for has been written to standard output already.
     Written,
+    /// As [`Written`](Self::Written), of what may lack parts.
+    PartlyWritten,
 }
 
 /// Named values in their order.
@@ -71,6 +75,13 @@ impl Record {
     ) -> Self {
         self.0.push((name.into(), value.into()));
         self
+    }
+}
+
+impl Value {
+    /// A flag that is left out where it is not set.
+    pub(crate) fn mark(is_set: bool) -> Self {
+        is_set.then_some(true).into()
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) fn answer(answer: &Answer, pretty: bool) -> Vec<u8> {
             output.extend(text.into_bytes());
         }
         Answer::Exit => output.extend_from_slice(b"OK\n"),
-        Answer::Written => {}
+        Answer::Written | Answer::PartlyWritten => {}
     }
     output
 }
@@ -164,6 +164,7 @@ mod tests {
             id: DocumentId::MIN,
             version: Version::new(1),
             document: Bytes::from_static(b"{\n \"a\":  1.0}"),
+            may_be_older: true,
         };
         assert_eq!(text(&answer), "{\n \"a\":  1.0}\n");
     }

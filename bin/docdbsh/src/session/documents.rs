@@ -17,6 +17,11 @@ const SCAN_BYTES: usize = 64 * 1024 * 1024;
 /// Documents that are fetched at a time.
 const PAGE_DOCUMENTS: u32 = 1000;
 
+const MAY_BE_OLDER: &str =
+    "the database has lost transactions, and one of them may have replaced or removed this version";
+const MAY_LACK: &str = "the database has lost transactions: documents may be missing, and what \
+                        may be older may have been replaced or removed";
+
 impl Session {
     pub(super) async fn create(
         &self,
@@ -32,10 +37,14 @@ impl Session {
 
     pub(super) async fn read(&self, id: DocumentId) -> Result<Answer, Failure> {
         let stored = self.target()?.read(&self.collection, id).await?;
+        if stored.may_be_older {
+            self.streams.remark("may_be_older=true", MAY_BE_OLDER);
+        }
         Ok(Answer::Document {
             id: stored.id,
             version: stored.version,
             document: stored.document,
+            may_be_older: stored.may_be_older,
         })
     }
 
@@ -124,10 +133,12 @@ impl Session {
         let mut documents = Vec::new();
         let mut bytes = 0;
         let mut snapshot = 0;
+        let mut may_lack = false;
         let mut last = None;
         let mut next = None;
         'pages: while let Some(page) = pages.next().await? {
             snapshot = page.snapshot_version.get();
+            may_lack |= page.may_lack;
             for stored in page.documents {
                 if documents.len() >= limit as usize || bytes >= SCAN_BYTES {
                     next = Some(stored.id.get());
@@ -139,6 +150,7 @@ impl Session {
                     Record::new()
                         .with("id", stored.id.get())
                         .with("version", stored.version.get())
+                        .with("may_be_older", Value::mark(stored.may_be_older))
                         .with("doc", Value::Document(stored.document)),
                 );
             }
@@ -147,11 +159,15 @@ impl Session {
                 break;
             }
         }
+        if may_lack {
+            self.streams.remark("may_lack=true", MAY_LACK);
+        }
         Ok(Answer::Record(
             Record::new()
                 .with("count", documents.len() as u64)
                 .with("snapshot", snapshot)
                 .with("next", next)
+                .with("may_lack", Value::mark(may_lack))
                 .with("docs", documents),
         ))
     }

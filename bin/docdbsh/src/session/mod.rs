@@ -33,6 +33,16 @@ pub(crate) struct Streams {
     pub(crate) screen: bool,
 }
 
+impl Streams {
+    /// Explains on standard error what stands in an answer, where answers are for people.
+    pub(crate) fn remark(self, what: &str, why: &str) {
+        if self.output {
+            // Without it the answer says the same, in fewer words.
+            let _ = writeln!(std::io::stderr(), "{what}: {why}");
+        }
+    }
+}
+
 /// A connection, the open database and collection, and what was switched on.
 #[derive(Debug)]
 pub(crate) struct Session {

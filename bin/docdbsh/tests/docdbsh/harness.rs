@@ -32,7 +32,11 @@ impl Ran {
 
 impl Harness {
     pub(crate) fn start() -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap())
+    }
+
+    /// A service on what a directory holds.
+    pub(crate) fn start_in(directory: TempDir) -> Self {
         let runtime = docdb_service::runtime(docdb_service::default_threads()).unwrap();
         let options = ServiceOptions {
             engine: EngineOptions::in_directory(directory.path().join("data")),
@@ -45,6 +49,22 @@ impl Harness {
             runtime,
             directory,
         }
+    }
+
+    /// What a crash at this moment would leave.
+    pub(crate) fn copy(&self) -> TempDir {
+        let copy = tempfile::tempdir().unwrap();
+        for part in ["data", "data/wal"] {
+            std::fs::create_dir(copy.path().join(part)).unwrap();
+            for entry in std::fs::read_dir(self.path(part)).unwrap() {
+                let entry = entry.unwrap();
+                if entry.file_type().unwrap().is_file() {
+                    let to = copy.path().join(part).join(entry.file_name());
+                    std::fs::copy(entry.path(), to).unwrap();
+                }
+            }
+        }
+        copy
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

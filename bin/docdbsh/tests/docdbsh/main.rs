@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails here has failed")]
 
 mod answers;
+mod degraded;
 mod exchange;
 mod harness;
 mod remote;

@@ -2,7 +2,7 @@ use docdb_client::{Command, CursorId, Page, Reply, ScanOptions, StoredDocument};
 use docdb_types::{Code, Error, TransactionId, Version};
 use futures_util::TryStreamExt;
 
-use crate::script::{Peer, Script, collection, id, queue_full};
+use crate::script::{Peer, Script, collection, id, queue_full, read};
 
 fn page(numbers: &[u64], cursor: Option<CursorId>) -> Reply {
     let documents = numbers
@@ -11,12 +11,14 @@ fn page(numbers: &[u64], cursor: Option<CursorId>) -> Reply {
             id: id(*number),
             version: Version::new(1),
             document: "1".into(),
+            may_be_older: false,
         })
         .collect();
     Reply::Page(Page {
         documents,
         cursor,
         snapshot_version: TransactionId::new(7),
+        may_lack: false,
     })
 }
 
@@ -51,6 +53,79 @@ async fn a_scan_follows_its_cursor_to_the_end() {
     let documents = scan.into_stream().map_ok(|document| document.id.get());
     let (documents, ()) = tokio::join!(documents.try_collect::<Vec<_>>(), server);
     assert_eq!(documents.unwrap(), [1, 2, 9]);
+}
+
+/// The second of two pages of a database that has lost transactions.
+fn doubtful() -> Reply {
+    let Reply::Page(mut page) = page(&[3, 4], None) else {
+        unreachable!()
+    };
+    page.documents[0].may_be_older = true;
+    page.may_lack = true;
+    Reply::Page(page)
+}
+
+#[tokio::test]
+async fn what_is_doubtful_about_a_page_stays_with_all_of_them() {
+    let script = Script::new();
+    let (_client, database, mut peer) = script.database().await;
+    let cursor = CursorId::new(5);
+    for may_lack in [true, false] {
+        let last = if may_lack {
+            doubtful()
+        } else {
+            page(&[3, 4], None)
+        };
+        let scan = database.scan(&collection(), ScanOptions::default());
+        let server = async {
+            cursor_of_next(&mut peer, Ok(page(&[1, 2], cursor))).await;
+            cursor_of_next(&mut peer, Ok(last)).await;
+        };
+        let (all, ()) = tokio::join!(scan.collect(), server);
+        let all = all.unwrap();
+        assert_eq!((all.may_lack, all.cursor), (may_lack, None));
+        assert_eq!(all.snapshot_version, TransactionId::new(7));
+        let marks: Vec<_> = all.documents.iter().map(|it| it.may_be_older).collect();
+        assert_eq!(marks, [false, false, may_lack, false]);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_of_documents_does_not_end_as_if_none_were_missing() {
+    let script = Script::new();
+    let (_client, database, mut peer) = script.database().await;
+    let scan = database.scan(&collection(), ScanOptions::default());
+    let mut documents = std::pin::pin!(scan.into_stream());
+    let (first, _) = tokio::join!(
+        documents.try_next(),
+        cursor_of_next(&mut peer, Ok(doubtful()))
+    );
+    assert!(first.unwrap().unwrap().may_be_older);
+    let second = documents.try_next().await.unwrap().unwrap();
+    assert!(!second.may_be_older && second.id == id(4));
+    let end = documents.try_next().await.unwrap_err();
+    assert_eq!(end.code(), Code::CorruptLog);
+    assert_eq!(documents.try_next().await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_read_says_that_its_document_may_be_older() {
+    let script = Script::new();
+    let (_client, database, mut peer) = script.database().await;
+    for may_be_older in [true, false] {
+        let Reply::Results(mut results) = read(1, "1") else {
+            unreachable!()
+        };
+        for outcome in results.iter_mut().flatten() {
+            outcome.may_be_older = may_be_older;
+        }
+        let orders = collection();
+        let (stored, _) = tokio::join!(
+            database.read(&orders, id(1)),
+            peer.answer_next(Ok(Reply::Results(results)))
+        );
+        assert_eq!(stored.unwrap().may_be_older, may_be_older);
+    }
 }
 
 #[tokio::test]

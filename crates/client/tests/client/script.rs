@@ -184,6 +184,7 @@ pub(crate) fn created(number: u64) -> Reply {
         version: Version::new(1),
         change: Change::Created,
         document: None,
+        may_be_older: false,
     };
     Reply::Results(vec![Ok(outcome)])
 }
@@ -194,6 +195,7 @@ pub(crate) fn read(number: u64, text: &'static str) -> Reply {
         version: Version::new(1),
         change: Change::Read,
         document: Some(text.into()),
+        may_be_older: false,
     };
     Reply::Results(vec![Ok(outcome)])
 }

@@ -126,6 +126,7 @@ impl<G: Ground> Evaluation<'_, G> {
             version,
             change: Change::Read,
             document,
+            may_be_older: self.ground.database().health.may_be_older(version),
         })
     }
 
@@ -163,6 +164,7 @@ impl<G: Ground> Evaluation<'_, G> {
             version,
             change,
             document: None,
+            may_be_older: false,
         })
     }
 
@@ -173,6 +175,7 @@ impl<G: Ground> Evaluation<'_, G> {
             version,
             change: Change::Deleted,
             document: None,
+            may_be_older: false,
         })
     }
 }

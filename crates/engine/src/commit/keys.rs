@@ -77,6 +77,7 @@ impl Remembered {
                 version: self.transaction,
                 change: *change,
                 document: None,
+                may_be_older: false,
             })
         };
         Ok(self.outcomes.iter().map(outcome).collect())

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use docdb_storage::{FileSet, Index};
-use docdb_types::{Code, CollectionId, CollectionName, DatabaseId, DatabaseName, Error, FsyncMode};
+use docdb_types::{CollectionId, CollectionName, DatabaseId, DatabaseName, Error, FsyncMode};
 use docdb_vfs::Clock;
 use docdb_wal::group::GroupQueue;
 use docdb_wal::{LogReader, Lsn};
@@ -131,21 +131,19 @@ impl LogicalDb {
     /// The collection of a name.
     ///
     /// # Errors
-    /// `CollectionNotFound`.
+    /// `CollectionNotFound` (`CorruptLog` in a degraded database).
     pub(crate) fn resolve(&self, name: &CollectionName) -> Result<CollectionId, Error> {
         if name.is_default() {
             return Ok(CollectionId::DEFAULT);
         }
-        self.index.view().collection_id(name).ok_or_else(|| {
-            let code = Code::CollectionNotFound;
-            Error::new(code, code.meaning()).in_collection(name)
-        })
+        let found = self.index.view().collection_id(name);
+        found.ok_or_else(|| self.health.no_collection(name))
     }
 
     /// The collection that had a name at a moment that is held.
     ///
     /// # Errors
-    /// `CollectionNotFound`.
+    /// `CollectionNotFound` (`CorruptLog` in a degraded database).
     pub(crate) fn resolve_at(
         &self,
         name: &CollectionName,
@@ -155,10 +153,9 @@ impl LogicalDb {
             return Ok(CollectionId::DEFAULT);
         }
         let view = self.index.view();
-        view.collection_id_at(&held.versions, name).ok_or_else(|| {
-            let code = Code::CollectionNotFound;
-            Error::new(code, code.meaning()).in_collection(name)
-        })
+        let found = view.collection_id_at(&held.versions, name);
+        drop(view);
+        found.ok_or_else(|| self.health.no_collection(name))
     }
 
     /// Live documents of all collections.

@@ -1,5 +1,6 @@
 //! Coming back: manifest, footers, log. And going: checkpoint, sync, end.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -8,7 +9,9 @@ use docdb_storage::{
     Entry, FileSet, Index, IndexChange, LoadedManifest, Location, LogPosition, Manifest, Orphans,
     SalvagedFile, StorageError, StorageHome,
 };
-use docdb_types::{Code, CollectionName, DocumentId, Error, IdempotencyKey, TransactionId};
+use docdb_types::{
+    Code, CollectionId, CollectionName, DocumentId, Error, IdempotencyKey, TransactionId,
+};
 use docdb_vfs::Host;
 use docdb_wal::{
     Covered, Damage, LogState, Lsn, RecordKind, Recovered, Recovery, UNSYNCED_IDS, Wal, WalError,
@@ -94,7 +97,8 @@ impl LogicalDb {
         if let LogState::Corrupt(damages) = &recovery.state
             && !options.accept_loss
         {
-            health.degrade(&lost(damages).in_database(&identity.name));
+            let known_from = recovery.state.known_from();
+            health.degrade(&lost(damages).in_database(&identity.name), known_from);
         } else if let Some(reason) = log.read_only_reason() {
             let text = format!("the log cannot be written: {reason}");
             health.stop_writing(&Error::new(Code::FileWrite, text).in_database(&identity.name));
@@ -290,6 +294,7 @@ fn replay(
         index,
         changes: Vec::new(),
         last: manifest.last_transaction,
+        known: BTreeSet::new(),
         keys: KeyTable::default(),
     };
     let (log, recovery) = Wal::open(
@@ -309,6 +314,8 @@ struct Replay<'a> {
     index: &'a Index,
     changes: Vec<IndexChange<DocumentId>>,
     last: TransactionId,
+    /// Collections that exist when the next change is applied.
+    known: BTreeSet<CollectionId>,
     keys: KeyTable,
 }
 
@@ -332,6 +339,7 @@ impl Replay<'_> {
             }
             RecordKind::CreateCollection => {
                 let name = name_of(record.payload)?;
+                self.known.insert(collection);
                 return self.push(
                     IndexChange::CreateCollection {
                         id: collection,
@@ -342,6 +350,8 @@ impl Replay<'_> {
                 );
             }
             RecordKind::DropCollection => {
+                self.find_collection(collection, record.transaction)?;
+                self.known.remove(&collection);
                 let change = IndexChange::DropCollection {
                     id: collection,
                     version: record.transaction,
@@ -351,6 +361,7 @@ impl Replay<'_> {
             _ => return Ok(()),
         };
         let key = DocumentId::from_key(record.key).ok_or_else(|| unreadable("document id"))?;
+        self.find_collection(collection, record.transaction)?;
         self.push(
             IndexChange::Set {
                 collection,
@@ -359,6 +370,26 @@ impl Replay<'_> {
             },
             record.transaction,
         )
+    }
+
+    /// Makes sure that there is the collection of a record. Where its creation is lost, only its name
+    /// is: the documents that were written behind the loss are kept under one that says so.
+    fn find_collection(&mut self, id: CollectionId, version: TransactionId) -> Result<(), Error> {
+        if !self.known.insert(id) || self.index.view().collection(id).is_some() {
+            return Ok(());
+        }
+        self.apply()?;
+        let mut text = format!("lost-{id}");
+        let name = loop {
+            let name = CollectionName::new(&text)?;
+            if self.index.view().collection_id(&name).is_none() {
+                break name;
+            }
+            text.push('x');
+        };
+        tracing::warn!(collection = %id, %name, "the name of a collection is lost");
+        let change = IndexChange::CreateCollection { id, name, version };
+        self.push(change, version)
     }
 
     fn push(

@@ -16,6 +16,8 @@ use crate::trouble;
 pub(crate) struct Found {
     pub(crate) version: Version,
     pub(crate) text: Bytes,
+    /// Whether a lost transaction may have replaced or removed it.
+    pub(crate) may_be_older: bool,
 }
 
 /// Why a record was not at the place that the index named.
@@ -67,11 +69,11 @@ impl LogicalDb {
             .map_err(|error| error.in_collection(&operation.collection).on_document(id))
     }
 
-    /// Reads the newest durable version of a document.
+    /// Reads the newest durable version of a document that is left.
     ///
     /// # Errors
-    /// `DocNotFound` (`CorruptLog` in a degraded database), `CorruptRecord` with file and offset,
-    /// `FileRead`; `FrameTooLarge` and `MemoryLimit` where there is no room for the text.
+    /// `DocNotFound` (`CorruptLog` where a lost transaction may have written it), `CorruptRecord` with
+    /// file and offset, `FileRead`; `FrameTooLarge` and `MemoryLimit` where there is no room for the text.
     pub(crate) fn read_document(
         &self,
         collection: CollectionId,
@@ -92,6 +94,7 @@ impl LogicalDb {
                     return Ok(Found {
                         version: entry.version(),
                         text: self.count_text(text, room),
+                        may_be_older: self.health.may_be_older(entry.version()),
                     });
                 }
                 Err(Missed::Failed(error)) => return Err(error),
@@ -222,5 +225,6 @@ fn outcome(id: DocumentId, found: Found) -> Outcome {
         version: found.version,
         change: Change::Read,
         document: Some(found.text),
+        may_be_older: found.may_be_older,
     }
 }

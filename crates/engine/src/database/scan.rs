@@ -43,6 +43,9 @@ pub struct Scanned {
     pub version: Version,
     /// Its text as it was stored.
     pub text: Bytes,
+    /// Whether a lost transaction may have replaced or removed this version, see
+    /// [`Outcome::may_be_older`](docdb_types::Outcome::may_be_older).
+    pub may_be_older: bool,
 }
 
 /// One page of a scan.
@@ -54,6 +57,8 @@ pub struct Page {
     pub next: Option<DocumentId>,
     /// The newest transaction that the page sees.
     pub version: Version,
+    /// Committed transactions of the database are lost, and documents that they wrote may be missing.
+    pub may_lack: bool,
 }
 
 /// Where the text of a document is that a scan meets.
@@ -77,9 +82,9 @@ impl LogicalDb {
     /// that is given, or one that is opened for this page.
     ///
     /// # Errors
-    /// `CollectionNotFound`; `TxnExpired` where the snapshot is too old or of another opening of the
-    /// database; `CorruptRecord` or `FileRead` at a document that cannot be read, by
-    /// which the scan does not pass silently.
+    /// `CollectionNotFound` (`CorruptLog` in a degraded database); `TxnExpired` where the snapshot is
+    /// too old or of another opening of the database; `CorruptRecord` or `FileRead` at a document that
+    /// cannot be read, by which the scan does not pass silently.
     pub fn scan(
         &self,
         collection: &CollectionName,
@@ -111,6 +116,7 @@ impl LogicalDb {
             documents: Vec::new(),
             next: Some(from),
             version: held.versions.version(),
+            may_lack: self.health.may_lack(),
         };
         let mut bytes = 0;
         let mut room = TextRoom::unbounded();
@@ -124,7 +130,7 @@ impl LogicalDb {
                     page.next = Some(id);
                     return Ok(page);
                 }
-                let Found { version, text } = match seen {
+                let found = match seen {
                     Seen::Stored(_) => {
                         match self.read_document_at(collection, id, held, &mut room) {
                             Ok(found) => found,
@@ -141,10 +147,16 @@ impl LogicalDb {
                     Seen::Written(text) => Found {
                         version: TransactionId::ZERO,
                         text: text.clone(),
+                        may_be_older: false,
                     },
                 };
-                bytes += text.len();
-                page.documents.push(Scanned { id, version, text });
+                bytes += found.text.len();
+                page.documents.push(Scanned {
+                    id,
+                    version: found.version,
+                    text: found.text,
+                    may_be_older: found.may_be_older,
+                });
             }
             page.next = next;
         }
@@ -152,7 +164,16 @@ impl LogicalDb {
     }
 
     /// Live documents of a collection as `held` sees it, with `writes` above it.
-    pub(crate) fn count_at(&self, collection: CollectionId, held: &Held, writes: &WriteSet) -> u64 {
+    ///
+    /// # Errors
+    /// `CorruptLog` in a degraded database.
+    pub(crate) fn count_at(
+        &self,
+        collection: CollectionId,
+        held: &Held,
+        writes: &WriteSet,
+    ) -> Result<u64, Error> {
+        self.health.check_complete()?;
         let mut count = 0;
         let mut from = Some(DocumentId::MIN);
         while let Some(id) = from {
@@ -160,7 +181,7 @@ impl LogicalDb {
             count += seen.len() as u64;
             from = next;
         }
-        count
+        Ok(count)
     }
 
     /// The documents from `from` on that lie among the next `keys` keys of the index, and the id to
@@ -203,9 +224,10 @@ impl LogicalDb {
     /// Live documents of a collection.
     ///
     /// # Errors
-    /// `CollectionNotFound`.
+    /// `CollectionNotFound`; `CorruptLog` in a degraded database.
     pub fn count(&self, collection: &CollectionName) -> Result<u64, Error> {
         self.health.check_readable()?;
+        self.health.check_complete()?;
         self.resolve(collection).map(|id| self.documents_in(id))
     }
 }

@@ -110,6 +110,7 @@ impl LogicalDb {
             Ok(text) => Ok(Found {
                 version: entry.version(),
                 text: self.count_text(text, room),
+                may_be_older: self.health.may_be_older(entry.version()),
             }),
             Err(Missed::Failed(error)) => Err(error),
             Err(Missed::Moved) => Err(trouble::lost_place(&entry)),

@@ -35,7 +35,12 @@ pub(super) struct Examined {
 
 impl Examined {
     /// The data file in which it is damaged.
-    pub(super) const fn damaged_file(&self) -> Option<DataFileNumber> {
+    pub(super) fn damaged_file(&self) -> Option<DataFileNumber> {
+        // What a lost transaction may have replaced is as sound as it was written.
+        let cause = self.cause.as_ref().map(Error::code);
+        if cause == Some(Code::CorruptLog) {
+            return None;
+        }
         match (self.health, self.entry.location()) {
             (DocumentHealth::Valid | DocumentHealth::Missing, _) | (_, Location::Log(_)) => None,
             (_, Location::Data { file, .. }) => Some(file),
@@ -158,7 +163,12 @@ impl LogicalDb {
                 })
             };
             let error = match self.fetch_stored(collection, id, &entry) {
-                Ok(_) => return examined(DocumentHealth::Valid, None, None),
+                Ok(_) => {
+                    return match self.health.check_newest(entry.version()) {
+                        Ok(()) => examined(DocumentHealth::Valid, None, None),
+                        Err(error) => examined(DocumentHealth::Unknown, None, Some(error)),
+                    };
+                }
                 Err(Missed::Moved) if tried != Some(entry.location()) => {
                     tried = Some(entry.location());
                     continue;

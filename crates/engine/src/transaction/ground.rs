@@ -48,10 +48,7 @@ impl Workspace {
                 id
             }
         };
-        id.ok_or_else(|| {
-            let code = Code::CollectionNotFound;
-            Error::new(code, code.meaning()).in_collection(name)
-        })
+        id.ok_or_else(|| self.database.health.no_collection(name))
     }
 
     pub(crate) fn note_document(&mut self, key: Key) {

@@ -162,7 +162,7 @@ impl Transaction {
         let count = self
             .workspace
             .database
-            .count_at(id, &held, &self.workspace.writes);
+            .count_at(id, &held, &self.workspace.writes)?;
         self.workspace
             .note_range(id, DocumentId::MIN, DocumentId::MAX);
         Ok(count)

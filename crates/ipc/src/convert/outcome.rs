@@ -13,6 +13,7 @@ pub(super) fn result_to_wire(result: Result<Outcome, Error>) -> proto::Operation
             change: change_to_wire(outcome.change) as i32,
             document: outcome.document.unwrap_or_default(),
             error: None,
+            may_be_older: outcome.may_be_older,
         },
         Err(error) => proto::OperationResult {
             status: status_to_wire(error.status()) as i32,
@@ -37,5 +38,6 @@ pub(super) fn result_from_wire(
         version: Version::new(message.version),
         change: change_from_wire(message.change).ok_or_else(|| malformed("change"))?,
         document: (!message.document.is_empty()).then_some(message.document),
+        may_be_older: message.may_be_older,
     }))
 }

@@ -50,6 +50,7 @@ fn reply_to_wire(reply: Reply) -> Message {
             documents: page.documents.into_iter().map(stored_to_wire).collect(),
             cursor: page.cursor.map_or(0, CursorId::get),
             snapshot_version: page.snapshot_version.get(),
+            may_lack: page.may_lack,
         }),
         Reply::CursorClosed => Message::CloseCursor(proto::CloseCursorResult {}),
         Reply::Count(documents) => Message::Count(proto::CountResult { documents }),
@@ -125,6 +126,7 @@ fn stored_to_wire(stored: StoredDocument) -> proto::Document {
         id: stored.id.get(),
         version: stored.version.get(),
         document: stored.document,
+        may_be_older: stored.may_be_older,
     }
 }
 
@@ -187,6 +189,7 @@ fn reply_from_wire(message: Message) -> Result<Reply, FrameError> {
                 .collect::<Result<_, _>>()?,
             cursor: CursorId::new(page.cursor),
             snapshot_version: TransactionId::new(page.snapshot_version),
+            may_lack: page.may_lack,
         }),
         Message::CloseCursor(proto::CloseCursorResult {}) => Reply::CursorClosed,
         Message::Count(count) => Reply::Count(count.documents),
@@ -270,6 +273,7 @@ fn stored_from_wire(stored: proto::Document) -> Result<StoredDocument, FrameErro
         id: DocumentId::new(stored.id).ok_or_else(|| malformed("document", "id"))?,
         version: Version::new(stored.version),
         document: stored.document,
+        may_be_older: stored.may_be_older,
     })
 }
 

@@ -535,6 +535,10 @@ pub struct OperationResult {
     /// Why it failed; absent when the status is STATUS_OK.
     #[prost(message, optional, boxed, tag = "6")]
     pub error: ::core::option::Option<::prost::alloc::boxed::Box<Error>>,
+    /// Of a read: the database is degraded, and one of the transactions that it has lost may have replaced
+    /// or removed this version.
+    #[prost(bool, tag = "7")]
+    pub may_be_older: bool,
 }
 /// A document as a scan lists it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -548,6 +552,10 @@ pub struct Document {
     /// The stored text.
     #[prost(bytes = "bytes", tag = "3")]
     pub document: ::prost::bytes::Bytes,
+    /// The database is degraded, and one of the transactions that it has lost may have replaced or removed
+    /// this version.
+    #[prost(bool, tag = "4")]
+    pub may_be_older: bool,
 }
 /// What a step of a patch does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -1834,6 +1842,9 @@ pub struct ScanResult {
     /// The newest transaction that the snapshot sees.
     #[prost(uint64, tag = "3")]
     pub snapshot_version: u64,
+    /// The database is degraded: documents that its lost transactions wrote may be missing.
+    #[prost(bool, tag = "4")]
+    pub may_lack: bool,
 }
 /// Gives a cursor up before its end. A cursor that is not known is no error.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -122,6 +122,11 @@ fn results_carry_status_and_data_apart() {
         version: Version::new(5),
         change: Change::Read,
         document: Some(Bytes::from_static(b"1")),
+        may_be_older: false,
+    };
+    let marked = Outcome {
+        may_be_older: true,
+        ..read.clone()
     };
     let error = Error::new(Code::DocNotFound, "no").on_document(samples::id(8));
     response(
@@ -130,6 +135,11 @@ fn results_carry_status_and_data_apart() {
         "27000000 0802 6223 \
          0a09 1007 1805 2004 2a0131 \
          0a16 0802 1008 3210 0802 1003 1802 2001 2a026e6f 32021808",
+    );
+    response(
+        2,
+        Ok(Reply::Results(vec![Ok(marked)])),
+        "11000000 0802 620d 0a0b 1007 1805 2004 2a0131 3801",
     );
 }
 
@@ -153,16 +163,31 @@ fn a_scan_and_its_page() {
         id: samples::id(2),
         version: Version::new(1),
         document: Bytes::from("3"),
+        may_be_older: false,
     };
     let page = Page {
-        documents: vec![document],
+        documents: vec![document.clone()],
         cursor: docdb_ipc::CursorId::new(5),
         snapshot_version: TransactionId::new(9),
+        may_lack: false,
     };
     response(
         2,
-        Ok(Reply::Page(page)),
+        Ok(Reply::Page(page.clone())),
         "11000000 0802 6a0d 0a07 0802 1001 1a0133 1005 1809",
+    );
+    let marked = Page {
+        documents: vec![StoredDocument {
+            may_be_older: true,
+            ..document
+        }],
+        may_lack: true,
+        ..page
+    };
+    response(
+        2,
+        Ok(Reply::Page(marked)),
+        "15000000 0802 6a11 0a09 0802 1001 1a0133 2001 1005 1809 2001",
     );
 }
 

@@ -207,6 +207,7 @@ fn a_bad_operation_is_refused_alone_and_the_others_keep_their_places() {
         version: Version::new(1),
         change: Change::Created,
         document: None,
+        may_be_older: false,
     };
     let results = vec![Ok(outcome(1)), Ok(outcome(2)), Ok(outcome(3))];
     let merged = Execute::merge(decoded.refused, results);
@@ -320,6 +321,7 @@ fn a_document_of_the_largest_size_passes_and_comes_back() {
         version: Version::new(1),
         change: Change::Read,
         document: Some(Bytes::from(vec![b'1'; 16 << 20])),
+        may_be_older: false,
     };
     let response = Response {
         id: RequestId::new(1),
@@ -340,6 +342,7 @@ fn an_answer_over_the_limit_becomes_an_error_that_says_what_was_done() {
             version: Version::new(1),
             change,
             document,
+            may_be_older: false,
         })
     };
     let unknown = Err(Error::new(Code::FileSync, "lost").with_effect(Effect::Unknown));

@@ -254,6 +254,7 @@ fn a_reply_of_many_documents_arrives_whole() {
         version: Version::new(1),
         change: docdb_types::Change::Read,
         document: Some(Bytes::from(vec![b'1'; 200])),
+        may_be_older: false,
     };
     let results = vec![Ok(outcome); 65_535];
     let response = Response {

@@ -246,19 +246,23 @@ pub(crate) fn errors() -> Vec<Error> {
 }
 
 fn results() -> Vec<Result<Outcome, Error>> {
-    let outcome = |change, document| {
-        Ok(Outcome {
-            id: id(8),
-            version: Version::new(5),
-            change,
-            document,
-        })
+    let outcome = |change, document| Outcome {
+        id: id(8),
+        version: Version::new(5),
+        change,
+        document,
+        may_be_older: false,
     };
+    let read = outcome(Change::Read, Some(Bytes::from_static(b"{\"a\":1}")));
     let mut results = vec![
-        outcome(Change::Created, None),
-        outcome(Change::Replaced, None),
-        outcome(Change::Deleted, None),
-        outcome(Change::Read, Some(Bytes::from_static(b"{\"a\":1}"))),
+        Ok(outcome(Change::Created, None)),
+        Ok(outcome(Change::Replaced, None)),
+        Ok(outcome(Change::Deleted, None)),
+        Ok(read.clone()),
+        Ok(Outcome {
+            may_be_older: true,
+            ..read
+        }),
     ];
     results.extend(errors().into_iter().map(Err));
     results
@@ -374,12 +378,14 @@ pub(crate) fn replies() -> Vec<Reply> {
         id: id(number),
         version: Version::new(number),
         document: Bytes::from(vec![b' '; 3]),
+        may_be_older: number == 1,
     };
-    let page = |cursor| {
+    let page = |cursor: Option<CursorId>| {
         Reply::Page(Page {
             documents: vec![stored(1), stored(u64::MAX)],
             cursor,
             snapshot_version: TransactionId::new(77),
+            may_lack: cursor.is_some(),
         })
     };
     let mut replies = vec![

@@ -70,10 +70,12 @@ pub(super) fn reply(page: docdb_engine::Page, cursor: Option<CursorId>) -> Reply
         id: found.id,
         version: found.version,
         document: found.text,
+        may_be_older: found.may_be_older,
     });
     Reply::Page(Page {
         documents: documents.collect(),
         cursor,
         snapshot_version: page.version,
+        may_lack: page.may_lack,
     })
 }

@@ -25,10 +25,11 @@ impl Wal {
     /// opening twice is the same as opening once. The disk is changed only after the last record.
     ///
     /// A log that lost durable batches opens **read-only**, with not one byte on the disk changed:
-    /// what stands in front of the damage is handed over, the report names what is lost. When the
-    /// loss is [accepted](WalOptions::accept_loss), what stands behind it is handed over as well and
-    /// the log is writable; the damaged files stay. The loss counts until a checkpoint covers it:
-    /// the caller makes that checkpoint before it acknowledges any write.
+    /// what stands in front of the damage and behind it is handed over, the report names what is
+    /// lost, and [`LogState::known_from`] from where on nothing is. When the loss is
+    /// [accepted](WalOptions::accept_loss) the log is writable; the damaged files stay. The loss
+    /// counts until a checkpoint covers it: the caller makes that checkpoint before it acknowledges
+    /// any write.
     ///
     /// A log that is there and cannot be written for want of space or rights opens read-only too.
     ///
@@ -55,7 +56,7 @@ impl Wal {
             identity.uid,
             options.drop_cache_before_read,
         )?;
-        let walked = Walk::new(&names, covered, options.accept_loss, visit).run(&inventory)?;
+        let walked = Walk::new(&names, covered, visit).run(&inventory)?;
 
         let shared = Arc::new(Segments::default());
         for (found, length) in inventory.segments.iter().zip(&walked.lengths) {
@@ -89,7 +90,9 @@ impl Wal {
             },
         };
         let refused = matches!(walked.recovery.state, LogState::Corrupt(_)) && !options.accept_loss;
-        if !refused {
+        if refused {
+            settle_found(&inventory)?;
+        } else {
             wal.mode = match wal.continue_behind(&inventory, &walked, covered) {
                 Ok(active) => Mode::Writable(active),
                 Err(error) if !inventory.segments.is_empty() && keeps_from_writing(&error) => {
@@ -294,6 +297,18 @@ impl Walked {
     }
 }
 
+/// Makes durable what was read of a log that is not continued: it may be in the cache only, of a
+/// process that was killed before its sync, and is shown to readers. Changes no byte.
+fn settle_found(inventory: &Inventory) -> Result<(), WalError> {
+    let Some(found) = inventory.segments.last().filter(|found| found.is_active()) else {
+        return Ok(());
+    };
+    found.file.sync_data().map_err(|source| WalError::Sync {
+        file: found.name.clone(),
+        source,
+    })
+}
+
 /// Whether the log can be read and not written: a full or read-only file system.
 fn keeps_from_writing(error: &WalError) -> bool {
     match error {
@@ -327,6 +342,6 @@ pub fn inspect(
 ) -> Result<Recovery, WalError> {
     let names = LogNames::new(directory, &identity.name);
     let inventory = Inventory::take(files, &names, identity.uid, false)?;
-    let walked = Walk::new(&names, covered, false, visit).run(&inventory)?;
+    let walked = Walk::new(&names, covered, visit).run(&inventory)?;
     Ok(walked.recovery)
 }

@@ -54,10 +54,30 @@ pub enum LogState {
         /// Bytes cut off.
         cut_bytes: u64,
     },
-    /// Bytes that had been durable are lost. What stands in front of the first damage was handed
-    /// over; what stands behind it only when the loss was
-    /// [accepted](crate::WalOptions::accept_loss).
+    /// Bytes that had been durable are lost, in the order of the log. What stands in front of them,
+    /// between them and behind them was handed over.
     Corrupt(Vec<Damage>),
+}
+
+impl LogState {
+    /// The transaction from which on none is lost: of what it and later ones wrote nothing is missing,
+    /// and a version that is not below it is the newest there is. `None` where the log is lost to its
+    /// end, and where batches do not follow each other: some of them are of another time then, and
+    /// nobody can tell which.
+    #[must_use]
+    pub fn known_from(&self) -> Option<TransactionId> {
+        let is_mixed = |damage: &Damage| {
+            matches!(
+                damage.what,
+                Corruption::BatchSequence | Corruption::BrokenChain
+            )
+        };
+        match self {
+            Self::Corrupt(damages) if damages.iter().any(is_mixed) => None,
+            Self::Corrupt(damages) => damages.last()?.before,
+            Self::Created | Self::Clean | Self::TornTail { .. } => Some(TransactionId::ZERO),
+        }
+    }
 }
 
 /// A place of the log that is lost.

@@ -60,7 +60,6 @@ enum Verdict {
 pub(super) struct Walk<'v> {
     names: &'v LogNames,
     covered: Covered,
-    accept_loss: bool,
     visit: &'v mut Visit<'v>,
     scan: Scan,
     at: Lsn,
@@ -73,16 +72,10 @@ pub(super) struct Walk<'v> {
 }
 
 impl<'v> Walk<'v> {
-    pub(super) fn new(
-        names: &'v LogNames,
-        covered: Covered,
-        accept_loss: bool,
-        visit: &'v mut Visit<'v>,
-    ) -> Self {
+    pub(super) fn new(names: &'v LogNames, covered: Covered, visit: &'v mut Visit<'v>) -> Self {
         Self {
             names,
             covered,
-            accept_loss,
             visit,
             scan: Scan::new(),
             at: Lsn::ZERO,
@@ -327,13 +320,11 @@ impl<'v> Walk<'v> {
             for found in batch.records() {
                 self.transaction = self.transaction.max(found.record.transaction);
             }
-            if self.damage.is_empty() || self.accept_loss {
-                batch.visit(self.visit)?;
-                self.recovery.end = header.end();
-                self.recovery.batches += 1;
-                self.recovery.records += u64::from(header.records);
-                self.recovery.replayed_bytes += header.batch_bytes();
-            }
+            batch.visit(self.visit)?;
+            self.recovery.end = header.end();
+            self.recovery.batches += 1;
+            self.recovery.records += u64::from(header.records);
+            self.recovery.replayed_bytes += header.batch_bytes();
         } else {
             follows(self.link, &header).map_err(|what| source.corrupt(offset, what))?;
         }
@@ -420,8 +411,7 @@ impl<'v> Walk<'v> {
         }
     }
 
-    /// Notes a loss. From the first one on that no checkpoint covers, records are handed over only
-    /// when the loss is accepted.
+    /// Notes a loss, or that data files cover what is damaged.
     fn lose(
         &mut self,
         file: &str,

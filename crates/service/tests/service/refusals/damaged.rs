@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use docdb_ipc::{DatabaseStatus, Reply};
+use docdb_ipc::{DatabaseStatus, Reply, StoredDocument};
 use docdb_service::Service;
 use docdb_types::Code;
 
 use super::message::{
-    checkpoint, create, create_collection, delete, list_databases, open, read, update, upsert,
+    checkpoint, count, create, create_collection, delete, list_databases, open, read, scan, update,
+    upsert,
 };
 use super::watched::Watched;
 use crate::harness::{Harness, PATIENCE, options_in};
@@ -75,17 +76,33 @@ async fn a_database_that_lost_part_of_its_log_reads_what_it_has_and_says_what_it
         panic!("a list");
     };
     assert_eq!(listed[0].status, DatabaseStatus::Degraded);
-    let mut lost = 0;
+    let lost = DOCUMENTS / 2;
     for id in 1..=DOCUMENTS {
         match watched.run(&read(id)).await {
-            Ok(found) => assert_eq!(found.document.as_deref(), Some(text(id).as_bytes())),
+            Ok(found) => {
+                assert_eq!(found.document.as_deref(), Some(text(id).as_bytes()));
+                assert_eq!(found.may_be_older, id < lost, "{id}");
+            }
             Err(error) => {
                 assert_eq!(error.code(), Code::CorruptLog, "{error}");
-                lost += 1;
+                assert!(error.context().offset.is_some(), "{error}");
+                assert_eq!(id, lost, "{error}");
             }
         }
     }
-    assert!((1..DOCUMENTS).contains(&lost), "{lost} are lost");
+    let Ok(Reply::Page(page)) = watched.ask(&scan(watched.database, "", 0)).await else {
+        panic!("a page");
+    };
+    assert!(page.may_lack);
+    let marked = |found: &&StoredDocument| found.may_be_older;
+    assert_eq!(page.documents.len() as u64, DOCUMENTS - 1);
+    assert_eq!(
+        page.documents.iter().filter(marked).count() as u64,
+        lost - 1
+    );
+    for command in [count(watched.database, ""), scan(watched.database, "b", 0)] {
+        watched.refuses("unknown", &command, Code::CorruptLog).await;
+    }
     for (what, operation) in [
         ("create", create(99, "{}")),
         ("assign", create(0, "{}")),
