@@ -1,6 +1,6 @@
 //! What finding and healing damage costs.
 //!
-//! `cargo run --release -p docdb-engine --example healing_cost [DIRECTORY [MIB]]`
+//! `cargo run --release -p docdb-engine --example healing_cost [DIRECTORY [MIB [ROUNDS]]]`
 //!
 //! Writes a database of MIB (1024) mebibytes into DIRECTORY and prints: what parity takes on the disk;
 //! how fast a scrub at full rate goes, from the cache and from the disk; how long reads take that meet
@@ -32,8 +32,9 @@ const COLLECTION: CollectionName = CollectionName::DEFAULT;
 const DOCUMENT_BYTES: u64 = 1000;
 /// Reads of damaged documents that are timed in each setting.
 const DAMAGED_READS: u64 = 200;
-/// Turns of the loaded server, and how long each is.
-const TURNS: usize = 6;
+/// Rounds of two turns of the loaded server, and how long a turn is.
+const ROUNDS: u64 = 6;
+const WARM_UP: Duration = Duration::from_millis(500);
 const TURN: Duration = Duration::from_secs(5);
 const WRITERS: u64 = 4;
 const READERS: u64 = 2;
@@ -44,7 +45,7 @@ fn id(number: u64) -> DocumentId {
 
 /// All are of one length, so that their places in a data file are equally far apart.
 fn text(number: u64) -> String {
-    let begin = format!(r#"{{"number":{number:012},"filler":""#);
+    let begin = format!(r#"{{"number":"{number:012}","filler":""#);
     let filler = DOCUMENT_BYTES as usize - begin.len() - 2;
     // Not one letter again and again: nothing here compresses, a file system may.
     let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
@@ -264,8 +265,8 @@ fn damaged_reads(directory: &Path, documents: u64) {
     engine.close().unwrap();
 }
 
-/// Operations in a second of writers and readers of a server whose scrub runs, or does not.
-fn turn(directory: &Path, documents: u64, is_scrubbed: bool) -> (f64, u64) {
+/// Writes and reads in a second of a server whose scrub runs, or does not, and what it looked at.
+fn turn(directory: &Path, documents: u64, is_scrubbed: bool) -> ([f64; 2], u64) {
     let interval = if is_scrubbed {
         Duration::from_millis(1)
     } else {
@@ -276,8 +277,12 @@ fn turn(directory: &Path, documents: u64, is_scrubbed: bool) -> (f64, u64) {
         ..HealingOptions::DEFAULT
     };
     let (engine, database) = open(options(directory, healing));
-    let (done, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
-    let (database, operations) = (&database, &done);
+    let (done, is_over) = (
+        [AtomicU64::new(0), AtomicU64::new(0)],
+        AtomicBool::new(false),
+    );
+    let (database, done) = (&database, &done);
+    let count = || [0, 1].map(|kind: usize| done[kind].load(Ordering::Relaxed));
     let throughput = thread::scope(|scope| {
         for worker in 0..WRITERS + READERS {
             let is_over = &is_over;
@@ -291,17 +296,17 @@ fn turn(directory: &Path, documents: u64, is_scrubbed: bool) -> (f64, u64) {
                     } else {
                         database.read(&COLLECTION, id(number)).unwrap();
                     }
-                    operations.fetch_add(1, Ordering::Relaxed);
+                    done[usize::from(worker >= WRITERS)].fetch_add(1, Ordering::Relaxed);
                 }
             });
         }
         // What opening left behind settles first.
-        thread::sleep(Duration::from_millis(500));
-        let (begun, before) = (Instant::now(), operations.load(Ordering::Relaxed));
+        thread::sleep(WARM_UP);
+        let (begun, before) = (Instant::now(), count());
         thread::sleep(TURN);
-        let (took, after) = (begun.elapsed(), operations.load(Ordering::Relaxed));
+        let (took, after) = (begun.elapsed(), count());
         is_over.store(true, Ordering::Relaxed);
-        (after - before) as f64 / took.as_secs_f64()
+        [0, 1].map(|kind: usize| (after[kind] - before[kind]) as f64 / took.as_secs_f64())
     });
     let scanned = database.statistics().healing.scanned_bytes;
     assert_eq!(scanned > 0, is_scrubbed);
@@ -309,29 +314,34 @@ fn turn(directory: &Path, documents: u64, is_scrubbed: bool) -> (f64, u64) {
     (throughput, scanned)
 }
 
-fn loaded(directory: &Path, documents: u64) {
+fn loaded(directory: &Path, documents: u64, rounds: usize) {
     let mut sides = [Vec::new(), Vec::new()];
     let mut scanned = 0;
-    for round in 0..TURNS {
+    for round in 0..rounds {
         for side in [round % 2, (round + 1) % 2] {
             let (throughput, bytes) = turn(directory, documents, side == 1);
             sides[side].push(throughput);
             scanned += bytes;
         }
     }
-    let median = |side: &mut Vec<f64>| {
-        side.sort_by(f64::total_cmp);
-        f64::midpoint(side[(side.len() - 1) / 2], side[side.len() / 2])
+    let median = |mut of: Vec<f64>| {
+        of.sort_by(f64::total_cmp);
+        f64::midpoint(of[(of.len() - 1) / 2], of[of.len() / 2])
     };
-    let [mut without, mut with] = sides;
-    let (without, with) = (median(&mut without), median(&mut with));
-    let seconds = TURNS as f64 * TURN.as_secs_f64();
-    println!(
-        "under load: {without:.0} operations/s without the scrub, {with:.0} with it (at {:.1} MB/s), \
-         ratio {:.3}",
-        scanned as f64 / 1e6 / seconds,
-        with / without
-    );
+    let seconds = rounds as f64 * (WARM_UP + TURN).as_secs_f64();
+    let rate = scanned as f64 / 1e6 / seconds;
+    println!("under load, the scrub at {rate:.1} MB/s, medians of {rounds} rounds of two turns:");
+    let [without, with] = &sides;
+    for (kind, what) in ["writes", "reads"].into_iter().enumerate() {
+        let rate = |side: &[[f64; 2]]| median(side.iter().map(|turn| turn[kind]).collect());
+        let rounds = without.iter().zip(with);
+        let ratio = median(rounds.map(|(a, b)| b[kind] / a[kind]).collect());
+        println!(
+            "  {what}: {:.0}/s without it, {:.0}/s with it, ratio of a round {ratio:.3}",
+            rate(without),
+            rate(with)
+        );
+    }
 }
 
 fn main() {
@@ -344,9 +354,11 @@ fn main() {
             kept.path().to_owned()
         }
     };
-    let size: u64 = arguments
-        .next()
-        .map_or(1024, |text| text.to_str().unwrap().parse().unwrap());
+    let mut number = |otherwise| -> u64 {
+        let text = arguments.next();
+        text.map_or(otherwise, |text| text.to_str().unwrap().parse().unwrap())
+    };
+    let (size, rounds) = (number(1024), number(ROUNDS) as usize);
     let documents = (size << 20) / DOCUMENT_BYTES;
     overhead(&directory);
     let place = directory.join("large");
@@ -357,6 +369,6 @@ fn main() {
     drop(engine);
     scrub(&place);
     damaged_reads(&place, documents);
-    loaded(&place, documents);
+    loaded(&place, documents, rounds);
     std::fs::remove_dir_all(&place).unwrap();
 }

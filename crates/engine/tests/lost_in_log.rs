@@ -280,3 +280,16 @@ fn a_look_from_outside_names_what_is_lost_until_it_is_resolved() {
     drop((database, engine));
     assert_eq!(named(&disk.kill()), [0; 0]);
 }
+
+/// A restart in front of a checkpoint would find transactions lost.
+#[test]
+fn a_read_that_meets_a_damaged_record_asks_for_the_checkpoint() {
+    let (disk, engine, database) = filled();
+    damage(&disk, DOCUMENTS);
+    read_error(&database, DOCUMENTS);
+    engine.tick();
+    assert_eq!(listed(&database), [DOCUMENTS]);
+    drop((database, engine));
+    let engine = engine_on(&disk.kill());
+    check(&existing(&engine, "a"), &[DOCUMENTS]);
+}

@@ -86,6 +86,29 @@ fn encoding(criterion: &mut Criterion) {
         });
     }
     group.finish();
+    let mut group = criterion.benchmark_group("parity alone of a data file of 69 MB");
+    group.sample_size(10);
+    group.throughput(Throughput::Bytes(bytes));
+    for percent in [5, 12, 25] {
+        group.bench_function(format!("{percent} %"), |bencher| {
+            let parity = Parity::from_percent(percent);
+            let mut timed = |parity| {
+                std::fs::remove_file(&path).unwrap();
+                let begun = running();
+                std::hint::black_box(write(&home, parity));
+                running() - begun
+            };
+            bencher.iter_custom(|rounds| {
+                let mut with_and_without = [Duration::ZERO; 2];
+                for _ in 0..rounds {
+                    with_and_without[0] += timed(parity);
+                    with_and_without[1] += timed(Parity::NONE);
+                }
+                with_and_without[0].saturating_sub(with_and_without[1])
+            });
+        });
+    }
+    group.finish();
 }
 
 fn scrubbing(criterion: &mut Criterion) {

@@ -189,7 +189,10 @@ impl LogicalDb {
                 .read(Lsn::new(position.get()), stored)
                 .map_err(|error| match error {
                     WalError::NotInLog { .. } => Missed::Moved,
-                    error => Missed::Failed(trouble::of_log(error)),
+                    error => {
+                        self.meet_log_damage(&error);
+                        Missed::Failed(trouble::of_log(error))
+                    }
                 })?;
         let is_expected = record.kind() == RecordKind::Put
             && record.collection() == collection

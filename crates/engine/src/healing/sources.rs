@@ -78,6 +78,19 @@ impl LogicalDb {
             })
     }
 
+    /// Asks for a checkpoint where a read met damage to the log: what it copies is out of danger, and
+    /// what it cannot copy has a name then, in front of a restart, which would find transactions lost.
+    pub(crate) fn meet_log_damage(&self, error: &WalError) {
+        let is_damage =
+            matches!(error, WalError::Corrupt { what, .. } if *what != Corruption::Unreadable);
+        if is_damage
+            && self.options.checkpoint_bytes.is_some()
+            && self.health.check_writable().is_ok()
+        {
+            self.signals.want_checkpoint();
+        }
+    }
+
     /// Notes documents that the log has lost, durably.
     pub(crate) fn note_losses(&self, losses: Vec<Witness>) {
         if losses.is_empty() {
