@@ -5,6 +5,7 @@ mod documents;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use docdb_engine::{
     DocumentHealth, Engine, EngineOptions, HealAccept, HealSource, Healed, LogicalDb, verify,
@@ -292,4 +293,28 @@ fn a_read_that_meets_a_damaged_record_asks_for_the_checkpoint() {
     drop((database, engine));
     let engine = engine_on(&disk.kill());
     check(&existing(&engine, "a"), &[DOCUMENTS]);
+}
+
+/// It has copied everything in vain, and every commit wants the next one.
+#[test]
+fn a_checkpoint_that_fails_is_left_alone_for_a_moment_and_tried_again() {
+    let disk = SimVfs::new(3);
+    let small = EngineOptions {
+        checkpoint_bytes: 64 * 1024,
+        ..options()
+    };
+    let engine = Engine::open(disk.host(), small).unwrap();
+    let database = create(&engine, "a");
+    let on = FaultOn::call(CallKind::Create, "a.data.1.tmp");
+    disk.fail(Fault::always(on, FaultKind::Eio));
+    for number in 1..=400 {
+        write(&database, number, 0);
+        engine.tick();
+    }
+    assert_eq!(engine.statistics().failed_tasks, 1);
+    assert_eq!(database.statistics().data_files, 0);
+    disk.clear_faults();
+    disk.clock().advance(Duration::from_secs(1));
+    engine.tick();
+    assert_eq!(database.statistics().data_files, 1);
 }

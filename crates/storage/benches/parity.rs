@@ -92,7 +92,7 @@ fn encoding(criterion: &mut Criterion) {
     for percent in [5, 12, 25] {
         group.bench_function(format!("{percent} %"), |bencher| {
             let parity = Parity::from_percent(percent);
-            let mut timed = |parity| {
+            let timed = |parity| {
                 std::fs::remove_file(&path).unwrap();
                 let begun = running();
                 std::hint::black_box(write(&home, parity));

@@ -21,6 +21,10 @@ use crate::options::DatabaseOptions;
 use crate::quota::Gate;
 use crate::trouble;
 
+/// How long a checkpoint that failed is left alone: it has copied what the next one copies again,
+/// and every commit wants the next one.
+const CHECKPOINT_PAUSE: Duration = Duration::from_secs(1);
+
 /// The databases that docdb is for.
 #[derive(Debug)]
 pub(crate) struct LogicalDatabases {
@@ -229,7 +233,14 @@ impl Databases for LogicalDatabases {
     }
 
     fn checkpoint(&self, database: &LogicalDb) -> Result<(), Error> {
-        database.checkpoint().map(drop)
+        if database.signals.wait_for_checkpoint() {
+            return Ok(());
+        }
+        let made = database.checkpoint().map(drop);
+        if made.is_err() {
+            database.signals.put_off_checkpoint(CHECKPOINT_PAUSE);
+        }
+        made
     }
 
     fn compact(&self, database: &LogicalDb) -> Result<(), Error> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use docdb_types::DatabaseId;
 use docdb_vfs::Clock;
+use parking_lot::Mutex;
 
 use super::schedule::{Schedule, Task};
 
@@ -16,6 +17,7 @@ pub(crate) struct Signals {
     fsync_interval: Duration,
     sync_wanted: AtomicBool,
     checkpoint_wanted: AtomicBool,
+    no_checkpoint_before: Mutex<Duration>,
     expiry_wanted: AtomicBool,
 }
 
@@ -32,6 +34,7 @@ impl Signals {
             fsync_interval,
             sync_wanted: AtomicBool::new(false),
             checkpoint_wanted: AtomicBool::new(false),
+            no_checkpoint_before: Mutex::default(),
             expiry_wanted: AtomicBool::new(false),
         }
     }
@@ -61,6 +64,26 @@ impl Signals {
             Task::Checkpoint(self.database),
             Duration::ZERO,
         );
+    }
+
+    /// Asks for a checkpoint after a delay, and for none before.
+    pub(crate) fn put_off_checkpoint(&self, delay: Duration) {
+        *self.no_checkpoint_before.lock() = self.now().saturating_add(delay);
+        self.wait_for_checkpoint();
+    }
+
+    /// Whether a checkpoint is to be left alone yet: then it is asked for at its time.
+    pub(crate) fn wait_for_checkpoint(&self) -> bool {
+        let wait = self.no_checkpoint_before.lock().saturating_sub(self.now());
+        if wait.is_zero() {
+            return false;
+        }
+        self.want(
+            &self.checkpoint_wanted,
+            Task::Checkpoint(self.database),
+            wait,
+        );
+        true
     }
 
     /// Asks to have old snapshots ended after a delay, which is not longer than that of any wish
