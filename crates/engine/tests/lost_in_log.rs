@@ -312,8 +312,14 @@ fn a_checkpoint_that_fails_is_left_alone_for_a_moment_and_tried_again() {
         engine.tick();
     }
     assert_eq!(engine.statistics().failed_tasks, 1);
+    disk.clock().advance(Duration::from_secs(1));
+    engine.tick();
+    assert_eq!(engine.statistics().failed_tasks, 2);
     assert_eq!(database.statistics().data_files, 0);
     disk.clear_faults();
+    disk.clock().advance(Duration::from_secs(1));
+    engine.tick();
+    assert_eq!(database.statistics().data_files, 0, "the pause doubles");
     disk.clock().advance(Duration::from_secs(1));
     engine.tick();
     assert_eq!(database.statistics().data_files, 1);

@@ -6,6 +6,7 @@ mod answers;
 mod degraded;
 mod exchange;
 mod harness;
+mod healing;
 mod remote;
 mod terminal;
 mod transactions;

@@ -21,10 +21,6 @@ use crate::options::DatabaseOptions;
 use crate::quota::Gate;
 use crate::trouble;
 
-/// How long a checkpoint that failed is left alone: it has copied what the next one copies again,
-/// and every commit wants the next one.
-const CHECKPOINT_PAUSE: Duration = Duration::from_secs(1);
-
 /// The databases that docdb is for.
 #[derive(Debug)]
 pub(crate) struct LogicalDatabases {
@@ -237,9 +233,7 @@ impl Databases for LogicalDatabases {
             return Ok(());
         }
         let made = database.checkpoint().map(drop);
-        if made.is_err() {
-            database.signals.put_off_checkpoint(CHECKPOINT_PAUSE);
-        }
+        database.signals.note_checkpoint(made.is_ok());
         made
     }
 

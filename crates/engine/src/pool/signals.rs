@@ -8,6 +8,18 @@ use parking_lot::Mutex;
 
 use super::schedule::{Schedule, Task};
 
+/// How long a checkpoint that failed is left alone at first, and at most: it has copied what the next
+/// one copies again, and every commit wants the next one.
+const CHECKPOINT_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_CHECKPOINT_PAUSE: Duration = Duration::from_secs(30);
+
+/// A time before which nothing is tried again, and how long that is from the failure on.
+#[derive(Debug, Default)]
+struct Pause {
+    until: Duration,
+    length: Duration,
+}
+
 /// What an open database tells the pool that it needs. Telling is cheap and never blocks for I/O:
 /// a database may do it from inside a commit, and as often as it likes.
 #[derive(Debug)]
@@ -17,7 +29,7 @@ pub(crate) struct Signals {
     fsync_interval: Duration,
     sync_wanted: AtomicBool,
     checkpoint_wanted: AtomicBool,
-    no_checkpoint_before: Mutex<Duration>,
+    checkpoint_pause: Mutex<Pause>,
     expiry_wanted: AtomicBool,
 }
 
@@ -34,7 +46,7 @@ impl Signals {
             fsync_interval,
             sync_wanted: AtomicBool::new(false),
             checkpoint_wanted: AtomicBool::new(false),
-            no_checkpoint_before: Mutex::default(),
+            checkpoint_pause: Mutex::default(),
             expiry_wanted: AtomicBool::new(false),
         }
     }
@@ -66,15 +78,24 @@ impl Signals {
         );
     }
 
-    /// Asks for a checkpoint after a delay, and for none before.
-    pub(crate) fn put_off_checkpoint(&self, delay: Duration) {
-        *self.no_checkpoint_before.lock() = self.now().saturating_add(delay);
+    /// Notes whether a checkpoint was made. One that failed is asked for again after a pause, which
+    /// doubles from failure to failure, and not before.
+    pub(crate) fn note_checkpoint(&self, is_made: bool) {
+        let mut pause = self.checkpoint_pause.lock();
+        if is_made {
+            *pause = Pause::default();
+            return;
+        }
+        pause.length = (pause.length * 2).clamp(CHECKPOINT_PAUSE, LONGEST_CHECKPOINT_PAUSE);
+        pause.until = self.now().saturating_add(pause.length);
+        drop(pause);
         self.wait_for_checkpoint();
     }
 
     /// Whether a checkpoint is to be left alone yet: then it is asked for at its time.
     pub(crate) fn wait_for_checkpoint(&self) -> bool {
-        let wait = self.no_checkpoint_before.lock().saturating_sub(self.now());
+        let until = self.checkpoint_pause.lock().until;
+        let wait = until.saturating_sub(self.now());
         if wait.is_zero() {
             return false;
         }
