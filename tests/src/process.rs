@@ -184,13 +184,30 @@ pub fn binary(package: &'static str) -> io::Result<PathBuf> {
     Ok(path)
 }
 
+/// Cargo, as a person calls it.
+///
+/// Build scripts look at what a test is told about its package, and would take this for another build
+/// than that of a person, whose next build would then begin anew.
+#[must_use]
+pub fn cargo() -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    let of_this_package = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if of_this_package.iter().any(|begun| name.starts_with(begun)) {
+            command.env_remove(&*name);
+        }
+    }
+    command
+}
+
 fn build(package: &str) -> io::Result<PathBuf> {
     let mut directory = std::env::current_exe()?;
     directory.pop();
     if directory.ends_with("deps") {
         directory.pop();
     }
-    let mut command = Command::new(env!("CARGO"));
+    let mut command = cargo();
     command
         .args([
             "build",
@@ -205,15 +222,6 @@ fn build(package: &str) -> io::Result<PathBuf> {
         .arg(directory.parent().unwrap_or(&directory));
     if directory.ends_with("release") {
         command.arg("--release");
-    }
-    // Build scripts look at what a test is told about its package, and would take this for another
-    // build than that of a person, whose next build would then begin anew.
-    let of_this_package = ["CARGO_PKG_", "CARGO_MANIFEST_"];
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy();
-        if of_this_package.iter().any(|begun| name.starts_with(begun)) {
-            command.env_remove(&*name);
-        }
     }
     if !command.status()?.success() {
         return Err(io::Error::other(format!("{package} does not build")));

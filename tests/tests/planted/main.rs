@@ -86,18 +86,43 @@ fn plant(tree: &Path) {
     }
 }
 
-fn cargo(tree: &Path, harness: &Harness) -> Command {
-    let mut command = Command::new(env!("CARGO"));
+fn cargo(tree: &Path) -> Command {
+    let mut command = docdb_tests::cargo();
     command
         .current_dir(tree)
         .env("CARGO_TARGET_DIR", target().join("target"))
         // A harness tries many thousands of crashes, which takes minutes without it.
         .env("CARGO_PROFILE_DEV_OPT_LEVEL", "1")
-        .env_remove("PLANTED_BUG")
+        .env_remove("PLANTED_BUG");
+    command
+}
+
+fn cargo_test(tree: &Path, harness: &Harness) -> Command {
+    let mut command = cargo(tree);
+    command
         .args(["test", "--quiet", "--offline", "--lib"])
         .args(["-p", harness.package, "--test", harness.test])
         .envs(harness.settings.iter().copied());
     command
+}
+
+/// Builds everything that a harness would build while its time runs.
+fn build(tree: &Path, harness: &Harness) {
+    let mut server = cargo(tree);
+    server.args([
+        "build",
+        "--quiet",
+        "--offline",
+        "-p",
+        "docdb-server",
+        "--bins",
+    ]);
+    let mut test = cargo_test(tree, harness);
+    test.arg("--no-run");
+    for mut command in [server, test] {
+        let built = command.status().unwrap();
+        assert!(built.success(), "the copy does not build");
+    }
 }
 
 /// Where the copy and what is built of it are. It has a target directory of its own: cargo takes two
@@ -108,7 +133,7 @@ fn target() -> PathBuf {
 
 /// Whether a harness passes, with a bug switched on or with none.
 fn passes(tree: &Path, harness: &Harness, bug: Option<&str>) -> bool {
-    let mut command = cargo(tree, harness);
+    let mut command = cargo_test(tree, harness);
     command
         .envs(bug.map(|bug| ("PLANTED_BUG", bug)))
         .arg("--")
@@ -152,8 +177,7 @@ fn every_planted_bug_is_caught() {
         .collect();
     let harnesses: BTreeSet<&Harness> = bugs.iter().map(|bug| bug.harness).collect();
     for harness in harnesses {
-        let built = cargo(&tree, harness).arg("--no-run").status().unwrap();
-        assert!(built.success(), "the copy does not build");
+        build(&tree, harness);
         assert!(
             passes(&tree, harness, None),
             "{harness:?} fails without a bug"
