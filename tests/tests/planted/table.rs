@@ -1,6 +1,6 @@
 //! The bugs. The names PB1 to PB24 are those of the list that the project was planned with;
 //! docs/faults.md says which of them have no place here. TB1 to TB4 are those of transactions, HB1 to
-//! HB8 those of healing below the engine, HB9 to HB16 those of healing in it.
+//! HB8 those of healing below the engine, HB9 to HB17 those of healing in it.
 
 /// A test that is to catch a bug.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,6 +72,12 @@ static HISTORIES: Harness = Harness {
     test: "isolation",
     filter: &["histories_of_a_killed_server"],
     settings: &[("DOCDB_ISOLATION_TRANSACTIONS", "8000")],
+};
+static RECOVERY: Harness = Harness {
+    package: "docdb-engine",
+    test: "recovery",
+    filter: &["r6"],
+    settings: &[],
 };
 static MODEL: Harness = Harness {
     package: "docdb-engine",
@@ -414,5 +420,13 @@ pub(crate) static BUGS: &[Bug] = &[
         healthy: "Ok(loaded) if !loaded.is_damaged && loaded.manifest == self.manifest => Ok(false),",
         planted: "Ok(loaded) if BUG || !loaded.is_damaged && loaded.manifest == self.manifest => Ok(false),",
         harness: &HEALING,
+    },
+    Bug {
+        name: "HB17",
+        what: "a degraded database does not say that a version may be older",
+        file: "crates/engine/src/database/health.rs",
+        healthy: "version > Version::ZERO && !loss.known_from.is_some_and(is_known)",
+        planted: "!BUG && version > Version::ZERO && !loss.known_from.is_some_and(is_known)",
+        harness: &RECOVERY,
     },
 ];
