@@ -3,11 +3,12 @@
 
 mod documents;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::Duration;
+use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant};
 
 use docdb_engine::{
     CatalogOrigin, DocumentHealth, Engine, EngineOptions, HealAccept, HealSource, Healed,
@@ -15,6 +16,7 @@ use docdb_engine::{
 };
 use docdb_types::{Code, CollectionName};
 use docdb_vfs::{CallKind, CrashProfile, Fault, FaultKind, FaultOn, SimVfs, Vfs};
+use parking_lot::Mutex;
 
 use documents::{by_hand, create, document, existing, get, id, name};
 
@@ -587,24 +589,26 @@ fn flip_somewhere(directory: &Path, round: u64) {
     }
 }
 
-/// A disk whose reads of data files panic while it is armed.
-mod panicking {
+/// A disk whose reads of data files are watched.
+mod watched {
     use std::ffi::OsStr;
     use std::io;
     use std::path::Path;
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
 
     use docdb_vfs::{Entry, File, Lock, LockError, OpenMode, Vfs};
 
+    pub(super) type Watch = Arc<dyn Fn() + Send + Sync>;
+
     pub(super) struct Disk {
         pub(super) disk: Arc<dyn Vfs>,
-        pub(super) is_armed: Arc<AtomicBool>,
+        /// Called in front of each read.
+        pub(super) watch: Watch,
     }
 
-    struct Trap {
+    struct Watched {
         file: Arc<dyn File>,
-        is_armed: Arc<AtomicBool>,
+        watch: Watch,
     }
 
     impl Vfs for Disk {
@@ -613,8 +617,8 @@ mod panicking {
             if !path.to_string_lossy().contains(".data.") {
                 return Ok(file);
             }
-            let is_armed = Arc::clone(&self.is_armed);
-            Ok(Arc::new(Trap { file, is_armed }))
+            let watch = Arc::clone(&self.watch);
+            Ok(Arc::new(Watched { file, watch }))
         }
 
         fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -654,9 +658,9 @@ mod panicking {
         }
     }
 
-    impl File for Trap {
+    impl File for Watched {
         fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-            assert!(!self.is_armed.load(Ordering::SeqCst), "as planned");
+            (self.watch)();
             self.file.read_at(buf, offset)
         }
 
@@ -686,23 +690,74 @@ mod panicking {
     }
 }
 
-#[test]
-fn a_panic_in_one_task_is_that_tasks_and_hangs_nobody() {
-    let disk = SimVfs::new(3);
-    let is_armed = Arc::new(AtomicBool::new(false));
+fn filled_and_watched(
+    disk: &SimVfs,
+    options: EngineOptions,
+    watch: impl Fn() + Send + Sync + 'static,
+) -> (Engine, Arc<LogicalDb>) {
+    let files = watched::Disk {
+        disk: disk.host().files,
+        watch: Arc::new(watch),
+    };
     let host = Host {
-        files: Arc::new(panicking::Disk {
-            disk: disk.host().files,
-            is_armed: Arc::clone(&is_armed),
-        }),
+        files: Arc::new(files),
         ..disk.host()
     };
-    let engine = Engine::open(host, trimmed()).unwrap();
+    let engine = Engine::open(host, options).unwrap();
     let database = create(&engine, "a");
     for number in 1..=DOCUMENTS {
         write(&database, number, 0);
     }
     database.checkpoint().unwrap();
+    (engine, database)
+}
+
+#[test]
+fn documents_are_looked_at_by_several_threads_a_batch_at_a_time() {
+    if thread::available_parallelism().is_ok_and(|threads| threads.get() == 1) {
+        println!("SKIPPED: one processor, one thread");
+        return;
+    }
+    let readers = Arc::new(Mutex::new(None::<HashMap<ThreadId, u64>>));
+    let watch = Arc::clone(&readers);
+    let patience = Instant::now() + Duration::from_secs(20);
+    let options = EngineOptions {
+        healing: HealingOptions {
+            max_batch_size: 10,
+            ..HealingOptions::DEFAULT
+        },
+        ..trimmed()
+    };
+    let (_engine, database) = filled_and_watched(&SimVfs::new(3), options, move || {
+        let me = thread::current().id();
+        if let Some(readers) = watch.lock().as_mut() {
+            *readers.entry(me).or_default() += 1;
+        }
+        // Who has read a whole batch waits for another to come: one thread alone would wait in vain.
+        let is_alone = || {
+            let readers = watch.lock();
+            let is_only = |reads: &HashMap<_, _>| reads.len() == 1 && reads[&me] > 10;
+            readers.as_ref().is_some_and(is_only)
+        };
+        while is_alone() && Instant::now() < patience {
+            thread::yield_now();
+        }
+    });
+    *readers.lock() = Some(HashMap::new());
+    assert_eq!(database.validate_all(None).unwrap().valid, DOCUMENTS);
+    let found = readers.lock().take().unwrap();
+    assert_eq!(found.values().sum::<u64>(), DOCUMENTS);
+    assert!(found.len() > 1, "one thread read everything");
+}
+
+#[test]
+fn a_panic_in_one_task_is_that_tasks_and_hangs_nobody() {
+    let disk = SimVfs::new(3);
+    let is_armed = Arc::new(AtomicBool::new(false));
+    let watch = Arc::clone(&is_armed);
+    let (engine, database) = filled_and_watched(&disk, trimmed(), move || {
+        assert!(!watch.load(Ordering::SeqCst), "as planned");
+    });
     is_armed.store(true, Ordering::SeqCst);
     let error = database.validate_all(None).unwrap_err();
     assert_eq!(error.code(), Code::Internal);
