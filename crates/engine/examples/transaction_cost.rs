@@ -46,14 +46,32 @@ fn upsert(number: u64, document: &Document) -> Operation {
     }
 }
 
-fn time(work: impl FnOnce()) -> Duration {
-    let begun = Instant::now();
-    work();
-    begun.elapsed()
+/// What a side took.
+#[derive(Clone, Copy)]
+struct Taken {
+    elapsed: Duration,
+    /// Of the thread that called, which performs its commits itself.
+    processor: Duration,
 }
 
-/// The median time of both sides, which take turns.
-fn compare(rounds: usize, mut one: impl FnMut(), mut two: impl FnMut()) -> (f64, f64) {
+/// The time that this thread had a processor, as Linux tells it.
+fn processor() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = text.split_whitespace().next().map(str::parse);
+    Duration::from_nanos(nanoseconds.and_then(Result::ok).unwrap_or_default())
+}
+
+fn time(work: impl FnOnce()) -> Taken {
+    let (begun, had) = (Instant::now(), processor());
+    work();
+    Taken {
+        elapsed: begun.elapsed(),
+        processor: processor().saturating_sub(had),
+    }
+}
+
+/// The times of two sides, which take turns.
+fn compare(rounds: usize, mut one: impl FnMut(), mut two: impl FnMut()) -> [Vec<Taken>; 2] {
     let mut times = [Vec::new(), Vec::new()];
     for round in 0..rounds {
         for side in [round % 2, (round + 1) % 2] {
@@ -64,19 +82,28 @@ fn compare(rounds: usize, mut one: impl FnMut(), mut two: impl FnMut()) -> (f64,
             });
         }
     }
-    let median = |times: &mut Vec<Duration>| {
-        times.sort_unstable();
-        times[times.len() / 2].as_secs_f64() * 1e6
-    };
-    let [mut one, mut two] = times;
-    (median(&mut one), median(&mut two))
+    times
 }
 
-fn show(what: &str, (base, other): (f64, f64)) {
+fn show(what: &str, times: [Vec<Taken>; 2]) {
+    let median = |of: fn(&Taken) -> Duration| {
+        times.each_ref().map(|side| {
+            let mut side: Vec<_> = side.iter().map(of).collect();
+            side.sort_unstable();
+            side[side.len() / 2].as_secs_f64() * 1e6
+        })
+    };
+    let [base, other] = median(|taken| taken.elapsed);
+    let [least, most] = median(|taken| taken.processor);
     println!(
         "{what}: {base:.1} us, {other:.1} us, ratio {:.3}",
         other / base
     );
+    // Linux counts when a thread waits: one that never does has no count of so short a time.
+    if least > 0.0 {
+        let ratio = most / least;
+        println!("  of the processor: {least:.1} us, {most:.1} us, ratio {ratio:.3}");
+    }
 }
 
 fn batches(database: &Arc<LogicalDb>, document: &Document, rounds: usize) {
