@@ -35,13 +35,13 @@ pub(crate) struct Overlay {
 }
 
 impl Overlay {
-    pub(crate) const fn new(data: Arc<dyn File>, sidecar: Sidecar) -> Self {
+    pub(crate) fn new(data: Arc<dyn File>, sidecar: Sidecar) -> Self {
         Self {
             data,
             sidecar,
             restored: AtomicU64::new(0),
             beyond: AtomicU64::new(0),
-            last: Mutex::new((0, Vec::new())),
+            last: Mutex::default(),
         }
     }
 
