@@ -4,12 +4,14 @@
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use docdb_engine::{Atomicity, Engine, EngineOptions, Housekeeping, LogicalDb, OpenMode};
 use docdb_types::{
     Action, Code, CollectionName, DatabaseName, Document, DocumentId, Limits, Operation, Version,
 };
-use docdb_vfs::{CrashProfile, SimVfs};
+use docdb_vfs::{Clock, CrashProfile, Host, SimVfs};
 use shuttle::thread;
 
 fn explore(test: impl Fn() + Send + Sync + 'static) {
@@ -37,7 +39,11 @@ fn options() -> EngineOptions {
 }
 
 fn open(disk: &SimVfs) -> (Arc<Engine>, Arc<LogicalDb>) {
-    let engine = Engine::open(disk.host(), options()).unwrap();
+    open_on(disk.host())
+}
+
+fn open_on(host: Host) -> (Arc<Engine>, Arc<LogicalDb>) {
+    let engine = Engine::open(host, options()).unwrap();
     let opened = engine
         .open_database(&name(), OpenMode::CreateIfMissing)
         .unwrap();
@@ -78,6 +84,47 @@ fn read(database: &Arc<LogicalDb>, id: u64) -> Option<String> {
 fn survives(disk: &SimVfs, last: u64) -> Vec<Option<String>> {
     let (_engine, database) = open(&disk.crash(CrashProfile::DropAll, 1));
     (1..=last).map(|id| read(&database, id)).collect()
+}
+
+/// Time of which a millisecond goes by with every look: syncs are long enough for a batch to be held
+/// open for those who are about to come back.
+#[derive(Default)]
+struct Busy(AtomicU64);
+
+impl Clock for Busy {
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.0.fetch_add(1, Ordering::SeqCst))
+    }
+
+    fn unix_time(&self) -> Duration {
+        self.monotonic()
+    }
+}
+
+#[test]
+fn a_batch_held_open_is_sent_and_answers_all_that_it_waited_for() {
+    explore(|| {
+        let disk = SimVfs::new(5);
+        let (engine, database) = open_on(Host {
+            clock: Arc::new(Busy::default()),
+            ..disk.host()
+        });
+        let writers: Vec<_> = (1..=3)
+            .map(|id| {
+                let database = Arc::clone(&database);
+                thread::spawn(move || {
+                    for text in ["1", "2", "3"] {
+                        write(&database, id, text).unwrap();
+                    }
+                })
+            })
+            .collect();
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        assert_eq!(survives(&disk, 3), vec![Some("3".to_owned()); 3]);
+        drop((database, engine));
+    });
 }
 
 #[test]

@@ -6,14 +6,19 @@ use std::ops::{Deref, DerefMut};
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use shuttle::rand::RngCore;
 use shuttle::sync as scheduled;
 
 /// A mutual exclusion that a panic does not poison.
 #[derive(Default)]
 pub struct Mutex<T: ?Sized>(scheduled::Mutex<T>);
 
-/// The right to what a [`Mutex`] holds. `None` only while a [`Condvar`] has it.
-pub struct MutexGuard<'a, T: ?Sized>(Option<scheduled::MutexGuard<'a, T>>);
+/// The right to what a [`Mutex`] holds.
+pub struct MutexGuard<'a, T: ?Sized> {
+    of: &'a Mutex<T>,
+    /// `None` only while a [`Condvar`] has it.
+    held: Option<scheduled::MutexGuard<'a, T>>,
+}
 
 impl<T> Mutex<T> {
     pub fn new(value: T) -> Self {
@@ -27,16 +32,23 @@ impl<T> Mutex<T> {
 
 impl<T: ?Sized> Mutex<T> {
     pub fn lock(&self) -> MutexGuard<'_, T> {
-        MutexGuard(Some(self.0.lock().unwrap_or_else(PoisonError::into_inner)))
+        self.held(self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         match self.0.try_lock() {
-            Ok(guard) => Some(MutexGuard(Some(guard))),
+            Ok(held) => Some(self.held(held)),
             Err(scheduled::TryLockError::Poisoned(poisoned)) => {
-                Some(MutexGuard(Some(poisoned.into_inner())))
+                Some(self.held(poisoned.into_inner()))
             }
             Err(scheduled::TryLockError::WouldBlock) => None,
+        }
+    }
+
+    fn held<'a>(&'a self, held: scheduled::MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        MutexGuard {
+            of: self,
+            held: Some(held),
         }
     }
 }
@@ -51,13 +63,13 @@ impl<T: ?Sized> Deref for MutexGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.0.as_ref().expect("held")
+        self.held.as_ref().expect("held")
     }
 }
 
 impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        self.0.as_mut().expect("held")
+        self.held.as_mut().expect("held")
     }
 }
 
@@ -119,6 +131,15 @@ impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
     }
 }
 
+/// Whether a wait ended because its time was over.
+pub struct WaitTimeoutResult(bool);
+
+impl WaitTimeoutResult {
+    pub fn timed_out(&self) -> bool {
+        self.0
+    }
+}
+
 /// Waiting for a change.
 #[derive(Default)]
 pub struct Condvar(scheduled::Condvar);
@@ -129,13 +150,17 @@ impl Condvar {
     }
 
     pub fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
-        let held = guard.0.take().expect("held");
-        guard.0 = Some(self.0.wait(held).unwrap_or_else(PoisonError::into_inner));
+        let held = guard.held.take().expect("held");
+        guard.held = Some(self.0.wait(held).unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Time does not pass under the scheduler: as if nobody had to hurry.
-    pub fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, _: Duration) {
-        self.wait(guard);
+    /// No time passes under the scheduler, which decides how long this waits: others go on for a
+    /// while, then it wakes for no reason or its time is over.
+    pub fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, _: Duration) -> WaitTimeoutResult {
+        guard.held = None;
+        shuttle::thread::yield_now();
+        guard.held = guard.of.lock().held;
+        WaitTimeoutResult(shuttle::rand::thread_rng().next_u32() % 2 == 0)
     }
 
     pub fn notify_one(&self) {
