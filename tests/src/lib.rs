@@ -24,6 +24,6 @@ mod settings;
 pub mod simulation;
 
 pub use fleet::Fleet;
-pub use process::{ServerProcess, binary, cargo};
+pub use process::{ServerProcess, binary, build_programs, cargo};
 pub use random::Random;
 pub use settings::{number_from, range_from};

@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -6,6 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a server may take to listen.
+/// What a person runs.
+const PROGRAMS: [&str; 3] = ["docdb-server", "docdb-loadtest", "docdbsh"];
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A server of its own process on a directory, killed when dropped.
@@ -169,19 +170,18 @@ impl Drop for ServerProcess {
     }
 }
 
-/// A binary of this workspace in the profile of the running test, built by the first who asks.
+/// A program of this workspace in the profile of the running test; the first who asks has them built.
 ///
 /// # Errors
-/// When it cannot be built.
-pub fn binary(package: &'static str) -> io::Result<PathBuf> {
-    static BUILT: Mutex<BTreeMap<&str, PathBuf>> = Mutex::new(BTreeMap::new());
+/// When they cannot be built.
+pub fn binary(package: &str) -> io::Result<PathBuf> {
+    static BUILT: Mutex<Option<PathBuf>> = Mutex::new(None);
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(path) = built.get(package) {
-        return Ok(path.clone());
-    }
-    let path = build(package)?;
-    built.insert(package, path.clone());
-    Ok(path)
+    let directory = match &*built {
+        Some(directory) => directory,
+        None => built.insert(build()?),
+    };
+    Ok(directory.join(package))
 }
 
 /// Cargo, as a person calls it.
@@ -201,22 +201,27 @@ pub fn cargo() -> Command {
     command
 }
 
-fn build(package: &str) -> io::Result<PathBuf> {
+/// The command that builds the programs, all at once: one by one, what they share would be compiled
+/// once for each, with other features.
+#[must_use]
+pub fn build_programs() -> Command {
+    let mut command = cargo();
+    command
+        .args(["build", "--quiet", "--bins"])
+        .args(PROGRAMS.iter().flat_map(|program| ["-p", *program]));
+    command
+}
+
+/// Builds the programs; returns the directory that they are in.
+fn build() -> io::Result<PathBuf> {
     let mut directory = std::env::current_exe()?;
     directory.pop();
     if directory.ends_with("deps") {
         directory.pop();
     }
-    let mut command = cargo();
+    let mut command = build_programs();
     command
-        .args([
-            "build",
-            "--quiet",
-            "-p",
-            package,
-            "--bins",
-            "--manifest-path",
-        ])
+        .arg("--manifest-path")
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
         .arg("--target-dir")
         .arg(directory.parent().unwrap_or(&directory));
@@ -224,7 +229,7 @@ fn build(package: &str) -> io::Result<PathBuf> {
         command.arg("--release");
     }
     if !command.status()?.success() {
-        return Err(io::Error::other(format!("{package} does not build")));
+        return Err(io::Error::other("the programs do not build"));
     }
-    Ok(directory.join(package))
+    Ok(directory)
 }

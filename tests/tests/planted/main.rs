@@ -86,21 +86,22 @@ fn plant(tree: &Path) {
     }
 }
 
-fn cargo(tree: &Path) -> Command {
-    let mut command = docdb_tests::cargo();
+/// A command of cargo that works on the copy.
+fn on_copy(tree: &Path, mut command: Command) -> Command {
     command
         .current_dir(tree)
         .env("CARGO_TARGET_DIR", target().join("target"))
         // A harness tries many thousands of crashes, which takes minutes without it.
         .env("CARGO_PROFILE_DEV_OPT_LEVEL", "1")
+        .env("CARGO_NET_OFFLINE", "true")
         .env_remove("PLANTED_BUG");
     command
 }
 
 fn cargo_test(tree: &Path, harness: &Harness) -> Command {
-    let mut command = cargo(tree);
+    let mut command = on_copy(tree, docdb_tests::cargo());
     command
-        .args(["test", "--quiet", "--offline", "--lib"])
+        .args(["test", "--quiet", "--lib"])
         .args(["-p", harness.package, "--test", harness.test])
         .envs(harness.settings.iter().copied());
     command
@@ -108,18 +109,10 @@ fn cargo_test(tree: &Path, harness: &Harness) -> Command {
 
 /// Builds everything that a harness would build while its time runs.
 fn build(tree: &Path, harness: &Harness) {
-    let mut server = cargo(tree);
-    server.args([
-        "build",
-        "--quiet",
-        "--offline",
-        "-p",
-        "docdb-server",
-        "--bins",
-    ]);
+    let programs = on_copy(tree, docdb_tests::build_programs());
     let mut test = cargo_test(tree, harness);
     test.arg("--no-run");
-    for mut command in [server, test] {
+    for mut command in [programs, test] {
         let built = command.status().unwrap();
         assert!(built.success(), "the copy does not build");
     }
