@@ -7,8 +7,8 @@ use docdb_ipc::{
     ValidationReport,
 };
 use docdb_types::{
-    Action, Code, CollectionId, CollectionName, DatabaseId, DatabaseName, Document, DocumentId,
-    Error, FsyncMode, IdempotencyKey, Operation, Outcome, PatchStep, Version,
+    Action, CheckpointScope, Code, CollectionId, CollectionName, DatabaseId, DatabaseName,
+    Document, DocumentId, Error, FsyncMode, IdempotencyKey, Operation, Outcome, PatchStep, Version,
 };
 
 use crate::connection::unexpected;
@@ -370,7 +370,10 @@ impl Database {
     /// Those of [`Client::request`].
     pub async fn checkpoint(&self) -> Result<CheckpointReport, Error> {
         match self
-            .request(|database| Command::Checkpoint { database })
+            .request(|database| Command::Checkpoint {
+                database,
+                scope: CheckpointScope::Needed,
+            })
             .await?
         {
             Reply::Checkpoint(report) => Ok(report),

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use docdb_storage::{
     DataFileMetadata, DataFileNumber, DataFileRecord, DataFileWriter, Entry, LogPosition,
-    LoggedLoss, Manifest, Record, RecordKind, StorageHome,
+    LoggedLoss, Manifest, Record, RecordKind, Snapshot, StorageHome,
 };
-use docdb_types::{Code, CollectionId, DocumentId, Error, TransactionId};
-use docdb_wal::Lsn;
+use docdb_types::{CheckpointScope, Code, CollectionId, DocumentId, Error, TransactionId};
+use docdb_wal::{Lsn, Removal};
 
 use crate::commit::closed;
-use crate::database::{LogicalDb, MaintenanceRun, Missed};
+use crate::database::{Held, LogicalDb, MaintenanceRun, Missed};
 use crate::healing::{HealSource, HealTrigger, Healed, Witness};
 use crate::trouble;
 
@@ -45,6 +45,8 @@ pub struct CheckpointReport {
     pub trimmed_bytes: u64,
     /// The position up to which the data files stand in for the log now.
     pub covered_position: u64,
+    /// Which manifest says so: each one counts one up.
+    pub generation: u64,
 }
 
 impl LogicalDb {
@@ -59,14 +61,25 @@ impl LogicalDb {
     /// On success everything acknowledged before the call is in data files that the manifest names;
     /// of a document whose record in the log was damaged, that it is lost.
     pub fn checkpoint(&self) -> Result<CheckpointReport, Error> {
+        self.checkpoint_of(CheckpointScope::Needed)
+    }
+
+    /// As [`checkpoint`](Self::checkpoint), of as much as asked for.
+    ///
+    /// # Errors
+    /// As [`checkpoint`](Self::checkpoint).
+    ///
+    /// # Durability
+    /// As [`checkpoint`](Self::checkpoint).
+    pub fn checkpoint_of(&self, scope: CheckpointScope) -> Result<CheckpointReport, Error> {
         let begun = self.signals.now();
         let mut checkpointer = self.checkpointer.lock();
-        let mut made = checkpointer.run(self);
+        let mut made = checkpointer.run(self, scope);
         if made
             .as_ref()
             .is_err_and(|error| self.reserve.give_up_on(error))
         {
-            made = checkpointer.run(self);
+            made = checkpointer.run(self, scope);
         }
         let report = made.map_err(|error| error.in_database(&self.identity.name))?;
         if report.data_file_bytes > 0 {
@@ -93,18 +106,24 @@ impl Checkpointer {
         }
     }
 
-    fn run(&mut self, database: &LogicalDb) -> Result<CheckpointReport, Error> {
+    fn run(
+        &mut self,
+        database: &LogicalDb,
+        scope: CheckpointScope,
+    ) -> Result<CheckpointReport, Error> {
         database.health.check_writable()?;
-        let metadata = self.cut(database)?;
+        let (metadata, at_cut) = self.cut(database, scope)?;
         let is_unchanged = metadata.last_transaction == self.manifest.last_transaction;
         // A loss that is accepted is covered whether or not anything behind it is left.
         if is_unchanged && !database.options.accept_loss {
             return Ok(CheckpointReport {
                 covered_position: self.manifest.covered.get(),
+                generation: self.manifest.generation,
                 ..CheckpointReport::default()
             });
         }
-        let Copy { writer, losses, .. } = self.copy(database, &metadata)?;
+        let Copy { writer, losses, .. } = self.copy(database, &metadata, at_cut.as_ref())?;
+        drop(at_cut);
         self.use_up_number();
         let record = writer.finish(&metadata).map_err(trouble::of_storage)?;
         Self::settle_log(database)?;
@@ -120,6 +139,7 @@ impl Checkpointer {
             tombstones: record.content.tombstones,
             data_file_bytes: record.file_bytes,
             covered_position: metadata.covered.get(),
+            generation: self.manifest.generation,
             ..CheckpointReport::default()
         };
         database.index.forget_deletions(metadata.covered);
@@ -127,8 +147,9 @@ impl Checkpointer {
         Ok(report)
     }
 
-    /// Copies what the index still points to in front of the cut. Also where nothing is left to be
-    /// copied: should the manifest be lost, the newest data file says how far the log is covered.
+    /// Copies what the index still points to in front of the cut, or what it pointed to `at_cut`.
+    /// Also where nothing is left to be copied: should the manifest be lost, the newest data file
+    /// says how far the log is covered.
     ///
     /// A document whose record is damaged keeps the others in the log no longer than one more look:
     /// what that finds damaged again becomes a record that says what is lost.
@@ -136,6 +157,7 @@ impl Checkpointer {
         &self,
         database: &'a LogicalDb,
         metadata: &DataFileMetadata,
+        at_cut: Option<&'a Held>,
     ) -> Result<Copy<'a>, Error> {
         let (home, number) = (&self.home, self.manifest.next_data_file);
         let parity = database.options.healing.parity();
@@ -147,6 +169,7 @@ impl Checkpointer {
             };
             let mut copy = Copy {
                 database,
+                at_cut: at_cut.map(|held| &held.versions),
                 writer: writer.map_err(trouble::of_storage)?,
                 names_losses,
                 losses: Vec::new(),
@@ -166,15 +189,23 @@ impl Checkpointer {
     ///
     /// ORDER: where there is something to cover, the idempotency keys that are known are written
     /// right behind that place, before anything in front of it is given up.
-    fn cut(&self, database: &LogicalDb) -> Result<DataFileMetadata, Error> {
+    fn cut(
+        &self,
+        database: &LogicalDb,
+        scope: CheckpointScope,
+    ) -> Result<(DataFileMetadata, Option<Held>), Error> {
         let mut committer = database.committer.lock();
         let log = committer.log.as_ref().ok_or_else(closed)?;
         let covered = LogPosition::new(log.end().get());
         if database.index.last_applied() != self.manifest.last_transaction {
             committer.log_keys(database)?;
         }
+        let at_cut = match scope {
+            CheckpointScope::Needed => None,
+            CheckpointScope::Whole => Some(database.hold()),
+        };
         let view = database.index.view();
-        Ok(DataFileMetadata {
+        let metadata = DataFileMetadata {
             covered,
             last_transaction: view.last_applied(),
             collections: view
@@ -184,7 +215,8 @@ impl Checkpointer {
                 .collect(),
             next_collection_id: view.next_collection_id(),
             ..self.manifest.next_metadata(&[])
-        })
+        };
+        Ok((metadata, at_cut))
     }
 
     /// A number is used once: should the manifest not come to name the file that has it, the file
@@ -252,8 +284,14 @@ impl Checkpointer {
             }
             log.detach(covered).map_err(trouble::of_log)?
         };
-        // To remove a large file takes the disk some milliseconds, which no commit waits for.
-        let removed = detached.remove();
+        // To remove a large file takes the disk a while, which no commit waits for. When the database
+        // is being closed there is none.
+        let removal = if database.is_ending() {
+            Removal::AtOnce
+        } else {
+            Removal::Gently
+        };
+        let removed = detached.remove(removal);
         let mut committer = database.committer.lock();
         let log = committer.log.as_mut().ok_or_else(closed)?;
         let trimmed = log.conclude_trim(removed).map_err(|error| {
@@ -272,6 +310,8 @@ impl Checkpointer {
 /// Writes what the index still points to in front of a cut to a data file, in key order.
 struct Copy<'a> {
     database: &'a LogicalDb,
+    /// What is written as it was then; `None`: what is replaced meanwhile is left out.
+    at_cut: Option<&'a Snapshot>,
     writer: DataFileWriter,
     /// Whether a damaged record becomes one that says what is lost.
     names_losses: bool,
@@ -285,7 +325,14 @@ impl Copy<'_> {
         loop {
             entries.clear();
             let view = self.database.index.view();
-            from = view.unsaved(id, from.as_ref(), cut, ENTRIES_AT_ONCE, &mut entries);
+            from = view.unsaved(
+                id,
+                from.as_ref(),
+                self.at_cut,
+                cut,
+                ENTRIES_AT_ONCE,
+                &mut entries,
+            );
             drop(view);
             for (document, entry) in &entries {
                 self.entry(id, *document, entry)

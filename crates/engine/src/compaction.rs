@@ -25,6 +25,8 @@ const QUIET_DEAD_RATIO: f64 = 0.1;
 const QUIET: Duration = Duration::from_secs(5);
 /// How long a compaction that failed is left alone.
 const PAUSE: Duration = Duration::from_secs(30);
+/// After so long data files that are replaced and still read are looked at again.
+const REMOVAL_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a compaction did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -96,6 +98,14 @@ impl LogicalDb {
         })
     }
 
+    /// Removes the data files from the disk that others have replaced. Those that are still read are
+    /// tried again soon.
+    pub(crate) fn remove_retired(&self) {
+        if self.files.remove_retired() {
+            self.signals.want_removal(REMOVAL_PAUSE);
+        }
+    }
+
     /// What a checkpoint and a compaction could give back at most, as the quota counts it.
     fn reclaimable_bytes(&self) -> u64 {
         let statistics = self.statistics();
@@ -111,6 +121,8 @@ impl LogicalDb {
         let policy = quiet(&self.options.compaction);
         if is_quiet {
             let merged = checkpointer.merge_next(self, &policy)?;
+            drop(checkpointer);
+            self.remove_retired();
             if let Some(merged) = merged {
                 self.note_compaction(&merged, Duration::ZERO);
                 self.signals.want_compaction(Duration::ZERO);
@@ -146,6 +158,7 @@ impl LogicalDb {
             let merged = checkpointer.merge_next(self, policy);
             // A checkpoint that waits has its turn first.
             MutexGuard::unlock_fair(checkpointer);
+            self.remove_retired();
             match merged? {
                 Some(merged) => {
                     report.add(merged);
@@ -262,7 +275,8 @@ impl Checkpointer {
         Ok(Some(report))
     }
 
-    /// Puts a data file in the place of those that it was merged from.
+    /// Puts a data file in the place of those that it was merged from. They are removed by
+    /// [`LogicalDb::remove_retired`], once nobody waits for the next checkpoint any more.
     pub(crate) fn replace(
         &mut self,
         database: &LogicalDb,

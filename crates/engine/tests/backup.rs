@@ -4,12 +4,13 @@
 mod documents;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use docdb_engine::{
     BackupOptions, BackupReport, Engine, EngineOptions, OpenMode, RestoreOptions, back_up,
     back_up_closed, list_backups, restore, verify, verify_backup,
 };
-use docdb_types::{Code, CollectionName, Error};
+use docdb_types::{CheckpointScope, Code, CollectionName, Error};
 use docdb_vfs::{CrashProfile, SimVfs, Vfs as _};
 
 use documents::{by_hand, create, document, existing, get, id, listed, name, open_on, put};
@@ -30,7 +31,7 @@ fn target() -> BackupOptions {
 fn take(disk: &SimVfs, engine: &Engine, options: &BackupOptions) -> Result<BackupReport, Error> {
     back_up(&disk.host(), options, &mut |name| {
         let database = engine.open_database(name, OpenMode::ExistingOnly)?.database;
-        Ok(database.checkpoint()?.covered_position)
+        Ok(database.checkpoint_of(CheckpointScope::Whole)?.generation)
     })
 }
 
@@ -423,34 +424,60 @@ fn a_disk_without_room_is_one_refusal_and_leaves_the_backups_that_were_there() {
     );
 }
 
-/// What was replaced behind the cut of a checkpoint stands in the log only, and the log is not in a
-/// backup.
+/// What is replaced while a checkpoint is made stands in the log only, and the log is not in a backup.
 #[test]
-fn a_backup_waits_for_a_moment_without_writes_and_is_refused_where_there_is_none() {
-    for writes_at in [1, 5, u64::MAX] {
-        let disk = SimVfs::new(1);
-        let engine = open_on(&disk);
-        let database = create(&engine, "a");
-        for number in 1..=20 {
-            put(&database, number, &text(number, 0)).unwrap();
-        }
-        let mut asked = 0;
-        let taken = back_up(&disk.host(), &target(), &mut |name| {
-            let database = engine.open_database(name, OpenMode::ExistingOnly)?.database;
-            let covered = database.checkpoint()?.covered_position;
-            asked += 1;
-            if asked <= writes_at {
-                let number = 1 + asked % 20;
-                let text = document(&text(number, asked));
-                database.update(&DEFAULT, id(number), text, None)?;
-            }
-            Ok(covered)
+fn a_backup_beside_a_writer_that_never_pauses_has_one_version_whole() {
+    const DOCUMENTS: u64 = 1000;
+    const BACKUPS: u64 = 5;
+    let disk = SimVfs::new(1);
+    let engine = open_on(&disk);
+    let database = create(&engine, "a");
+    // Writes go round the documents; in every other round some are deleted.
+    let written = |write: u64| {
+        let number = write % DOCUMENTS;
+        let is_deletion = (write / DOCUMENTS) % 2 == 1 && number.is_multiple_of(10);
+        (!is_deletion).then(|| text(number, write))
+    };
+    let write = |write: u64| {
+        let id = id(1 + write % DOCUMENTS);
+        let done = match written(write) {
+            Some(text) => database.upsert(&DEFAULT, id, document(&text)),
+            None => database.delete(&DEFAULT, id, None),
+        };
+        assert_eq!(done.unwrap().version.get(), 1 + write);
+    };
+    (0..DOCUMENTS).for_each(write);
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let pending = || !is_over.load(Ordering::Relaxed);
+            (DOCUMENTS..).take_while(|_| pending()).for_each(write);
         });
-        if writes_at == u64::MAX {
-            assert_eq!(taken.unwrap_err().code(), docdb_types::Code::Timeout);
-            continue;
+        for _ in 0..BACKUPS {
+            take(&disk, &engine, &target()).unwrap();
         }
-        taken.unwrap();
-        assert_eq!(asked, writes_at + 2, "the last of them found nothing new");
+        is_over.store(true, Ordering::Relaxed);
+    });
+    let mut versions = Vec::new();
+    for backup in 1..=BACKUPS {
+        let elsewhere = EngineOptions {
+            data_directory: PathBuf::from(format!("/restored{backup}")),
+            wal_directory: PathBuf::from(format!("/restored{backup}/wal")),
+            ..by_hand()
+        };
+        restore(&disk.host(), &elsewhere, &from(Some(backup))).unwrap();
+        let engine = Engine::open(disk.host(), elsewhere).unwrap();
+        let database = existing(&engine, "a");
+        let last = database.statistics().last_transaction.get() - 1;
+        for write in last + 1 - DOCUMENTS..=last {
+            let found = get(&database, 1 + write % DOCUMENTS);
+            assert_eq!(
+                found,
+                written(write),
+                "write {write} of {last}, backup {backup}"
+            );
+        }
+        versions.push(last);
     }
+    assert!(versions.is_sorted() && versions.first() < versions.last());
 }

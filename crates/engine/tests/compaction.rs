@@ -188,6 +188,9 @@ fn a_snapshot_sees_what_it_saw_while_the_files_below_it_are_replaced() {
         assert_eq!(found.text, text(number, 0));
     }
     drop(snapshot);
+    assert_eq!(data_bytes(&disk), held, "whoever let go last removed them");
+    disk.clock().advance(Duration::from_secs(1));
+    engine.tick();
     assert!(data_bytes(&disk) < held, "the old files are gone");
     assert_eq!(get(&database, 1).unwrap(), text(1, 1));
 }

@@ -3,8 +3,8 @@ use std::num::NonZeroU64;
 
 use bytes::Bytes;
 use docdb_types::{
-    CollectionName, DatabaseId, DatabaseName, DocumentId, Error, IdempotencyKey, Isolation,
-    Operation, Outcome, QuotaChange,
+    CheckpointScope, CollectionName, DatabaseId, DatabaseName, DocumentId, Error, IdempotencyKey,
+    Isolation, Operation, Outcome, QuotaChange,
 };
 
 macro_rules! nonzero {
@@ -169,6 +169,8 @@ pub enum Command {
     Checkpoint {
         /// The database.
         database: DatabaseId,
+        /// What has to be in its data files.
+        scope: CheckpointScope,
     },
     /// Every figure as OpenMetrics text.
     Metrics,
@@ -335,7 +337,7 @@ impl Command {
             | Self::CreateCollection { database, .. }
             | Self::DeleteCollection { database, .. }
             | Self::ListCollections { database }
-            | Self::Checkpoint { database } => Some(*database),
+            | Self::Checkpoint { database, .. } => Some(*database),
             Self::Statistics { database } => *database,
             Self::Hello(_)
             | Self::Ping

@@ -251,6 +251,8 @@ pub struct CheckpointReport {
     pub duration_us: u64,
     /// The log is covered up to this position.
     pub covered_position: u64,
+    /// The generation of the manifest that names its files.
+    pub generation: u64,
 }
 
 /// What a compaction did.

@@ -7,7 +7,7 @@ use docdb_engine::{
     BackupOptions, BackupReport, EngineOptions, Host, back_up, back_up_closed, holder,
 };
 use docdb_ipc::{ClientCodec, Command, CreateMode, Reply, Request, RequestId};
-use docdb_types::{Code, DatabaseName, Error, Limits};
+use docdb_types::{CheckpointScope, Code, DatabaseName, Error, Limits};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
@@ -64,8 +64,12 @@ impl Server<'_> {
             return Err(unexpected());
         };
         let database = opened.id;
-        match line.call(Command::Checkpoint { database }).await? {
-            Reply::Checkpoint(report) => Ok(report.covered_position),
+        let whole = Command::Checkpoint {
+            database,
+            scope: CheckpointScope::Whole,
+        };
+        match line.call(whole).await? {
+            Reply::Checkpoint(report) => Ok(report.generation),
             _ => Err(unexpected()),
         }
     }

@@ -27,6 +27,8 @@ pub struct FileSet {
 struct Shared {
     files: RwLock<Arc<Files>>,
     pins: Mutex<Pins>,
+    /// Files that are on the disk only for those who still read them.
+    retired: Mutex<Vec<Arc<DataFile>>>,
 }
 
 /// Files that were retired while a pin existed, for each pin.
@@ -79,9 +81,7 @@ impl FilePin {
 
 impl Drop for FilePin {
     fn drop(&mut self) {
-        // Files that nobody else holds are removed from the disk, without the lock.
-        let held = self.shared.pins.lock().held.remove(&self.id);
-        drop(held);
+        self.shared.pins.lock().held.remove(&self.id);
     }
 }
 
@@ -134,6 +134,7 @@ impl FileSet {
         let shared = Arc::new(Shared {
             files: RwLock::new(Arc::new(files)),
             pins: Mutex::default(),
+            retired: Mutex::default(),
         });
         let home = home.clone();
         Ok((Self { home, shared }, salvaged))
@@ -182,8 +183,9 @@ impl FileSet {
         Ok(file)
     }
 
-    /// Takes data files out of the set. Each is removed from the disk when the last pin that exists
-    /// now and the last read of it are gone.
+    /// Takes data files out of the set. Each can be removed from the disk when the last pin that
+    /// exists now and the last read of it are gone: by [`remove_retired`](Self::remove_retired), or
+    /// with the set.
     ///
     /// ORDER: after a manifest without them has been stored and the index points elsewhere.
     pub fn retire(&self, numbers: &[DataFileNumber]) {
@@ -197,9 +199,29 @@ impl FileSet {
         let mut files = self.shared.files.write();
         Arc::make_mut(&mut files).retain(|number, _| !numbers.contains(number));
         drop(files);
-        for file in retired {
+        for file in &retired {
             file.retire();
         }
+        self.shared.retired.lock().extend(retired);
+    }
+
+    /// Removes from the disk what has been retired and is not read any more; returns whether
+    /// anything is left for those who still read it.
+    ///
+    /// To be called by whoever has time: a large file takes a while to remove, and a read that lets
+    /// go of it last does not wait for that.
+    #[must_use]
+    pub fn remove_retired(&self) -> bool {
+        let mut retired = self.shared.retired.lock();
+        // Nobody can come by a file that only this list has.
+        let unused: Vec<_> = retired
+            .extract_if(.., |file| Arc::strong_count(file) == 1)
+            .collect();
+        let is_any_left = !retired.is_empty();
+        drop(retired);
+        let unused = unused.into_iter().filter_map(Arc::into_inner);
+        unused.for_each(DataFile::remove_gently);
+        is_any_left
     }
 
     /// Bytes of all live data files.

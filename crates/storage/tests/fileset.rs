@@ -22,13 +22,14 @@ fn two_files() -> (SimVfs, StorageHome, Manifest) {
 }
 
 #[test]
-fn a_retired_file_is_removed_when_its_last_reader_lets_go() {
+fn a_retired_file_can_be_removed_once_its_last_reader_has_let_go_and_not_by_that_reader() {
     let (disk, home, manifest) = two_files();
     let (files, _) = FileSet::open(&home, &manifest).unwrap();
     let path = home.data_file_path(number(1));
     let reader = files.get(number(1)).unwrap();
     let pin = files.pin();
     files.retire(&[number(1)]);
+    assert!(files.remove_retired(), "it is read");
     assert!(files.get(number(1)).is_none());
     assert_eq!(files.view().iter().count(), 1);
     let later = files.pin();
@@ -36,8 +37,11 @@ fn a_retired_file_is_removed_when_its_last_reader_lets_go() {
     assert!(later.get(number(1)).is_none(), "retired before the pin");
     assert!(later.get(number(2)).is_some());
     drop(reader);
+    assert!(files.remove_retired(), "it is pinned");
     assert!(disk.exists(&path).unwrap());
     drop(pin);
+    assert!(disk.exists(&path).unwrap(), "who read last removed it");
+    assert!(!files.remove_retired());
     assert!(!disk.exists(&path).unwrap());
     assert!(disk.exists(&home.data_file_path(number(2))).unwrap());
 }
@@ -55,7 +59,16 @@ fn a_pin_holds_files_that_became_live_after_it() {
 }
 
 #[test]
-fn closing_the_set_removes_nothing() {
+fn what_was_retired_goes_with_the_set() {
+    let (disk, home, manifest) = two_files();
+    let (files, _) = FileSet::open(&home, &manifest).unwrap();
+    files.retire(&[number(1)]);
+    drop(files);
+    assert!(!disk.exists(&home.data_file_path(number(1))).unwrap());
+}
+
+#[test]
+fn closing_the_set_removes_nothing_that_is_live() {
     let (disk, home, manifest) = two_files();
     let (files, salvaged) = FileSet::open(&home, &manifest).unwrap();
     assert!(salvaged.is_empty());

@@ -244,7 +244,7 @@ fn unsaved_lists_what_a_checkpoint_has_to_deal_with() {
             let cut = LogPosition::new(1002);
             from = index
                 .view()
-                .unsaved(C0, from.as_ref(), cut, limit, &mut found);
+                .unsaved(C0, from.as_ref(), None, cut, limit, &mut found);
             if from.is_none() {
                 break;
             }
@@ -260,6 +260,45 @@ fn unsaved_lists_what_a_checkpoint_has_to_deal_with() {
             1
         );
     }
+}
+
+#[test]
+fn unsaved_of_a_snapshot_is_what_it_sees_whatever_has_replaced_it() {
+    let index = empty_index();
+    let changes: Vec<_> = (1..=600).map(|key| put(C0, key, key)).collect();
+    index.apply(tx(600), &changes).unwrap();
+    index.apply(tx(601), &[delete(C0, 7, 601)]).unwrap();
+    let snapshot = index.snapshot();
+    let cut = LogPosition::new(602);
+    // Replaced, deleted, written again, new; and at last the collection is gone.
+    let changes: Vec<_> = (1..=300).map(|key| put(C0, key, 602 + key)).collect();
+    index.apply(tx(902), &changes).unwrap();
+    let changes = [delete(C0, 400, 903), put(C0, 7, 904), put(C0, 700, 905)];
+    index.apply(tx(905), &changes).unwrap();
+    let unsaved = || {
+        let (mut found, mut from) = (Vec::new(), None);
+        loop {
+            let view = index.view();
+            from = view.unsaved(C0, from.as_ref(), Some(&snapshot), cut, 64, &mut found);
+            if from.is_none() {
+                return found;
+            }
+        }
+    };
+    let expect = |found: Vec<(u64, Entry)>| {
+        let seen = found.iter().map(|(key, entry)| (*key, entry.version()));
+        let expected = (1..=600).map(|key| (key, tx(if key == 7 { 601 } else { key })));
+        assert!(seen.eq(expected));
+        let deleted = found.iter().filter(|(_, entry)| entry.is_tombstone());
+        assert!(deleted.map(|(key, _)| *key).eq([7]));
+    };
+    expect(unsaved());
+    let dropped = IndexChange::DropCollection {
+        id: C0,
+        version: tx(906),
+    };
+    index.apply(tx(906), &[dropped]).unwrap();
+    expect(unsaved());
 }
 
 #[test]

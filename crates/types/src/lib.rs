@@ -26,6 +26,7 @@
 //! - codes, categories and effects are frozen: variants are only ever added;
 //! - every limit of the product stands in [`Limits`] or as a constant beside it, once.
 
+mod checkpoint;
 mod document;
 mod durability;
 mod error;
@@ -39,6 +40,7 @@ mod operation;
 pub mod patch;
 mod quotas;
 
+pub use checkpoint::CheckpointScope;
 pub use document::Document;
 pub use durability::FsyncMode;
 pub use error::{Category, Code, Context, Effect, Error, Result, Status};

@@ -96,6 +96,21 @@ pub trait Vfs: Send + Sync + 'static {
     /// `NotFound`, `IsADirectory`, and whatever the system refuses.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
+    /// [`remove`](Vfs::remove) for a file that this process does not read any more: a large one gives
+    /// up its space in parts, with rests, so that the syncs of other files do not wait for all of it.
+    ///
+    /// Until the name is gone it may be that of a part of the file. A file that another process holds
+    /// ([`File::hold`]), or that has another name, stays whole for them.
+    ///
+    /// # Durability
+    /// As of [`remove`](Vfs::remove); a power cut may leave a part of the file.
+    ///
+    /// # Errors
+    /// As of [`remove`](Vfs::remove).
+    fn remove_gently(&self, path: &Path) -> io::Result<()> {
+        self.remove(path)
+    }
+
     /// Lists a directory, sorted by the bytes of the names.
     ///
     /// # Errors
@@ -187,6 +202,15 @@ pub trait File: Send + Sync {
     /// the system reports.
     fn allocate(&self, length: u64) -> io::Result<()> {
         write_zeros(self, length)
+    }
+
+    /// Has the file stay whole for as long as this handle is open, also where another process removes
+    /// it ([`Vfs::remove_gently`]) from now on.
+    ///
+    /// # Errors
+    /// `WouldBlock` where it is being removed, and whatever the system reports.
+    fn hold(&self) -> io::Result<()> {
+        Ok(())
     }
 
     /// The length of the file in bytes.

@@ -60,6 +60,18 @@ impl ListedVfs {
         });
     }
 
+    /// Notes a removal, and hands its outcome on.
+    fn removed(&self, path: &Path, removed: io::Result<()>) -> io::Result<()> {
+        match &removed {
+            // Nothing was there and nothing is: the usual answer of a removal to be sure.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.gone(path),
+            removed => self.note(path, removed, |listing, name| {
+                listing.remove(name);
+            }),
+        }
+        removed
+    }
+
     /// Notes what a call did to the directory of `path`; after a failure nobody knows.
     fn note<T, E>(
         &self,
@@ -101,15 +113,11 @@ impl Vfs for ListedVfs {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        let removed = self.files.remove(path);
-        match &removed {
-            // Nothing was there and nothing is: the usual answer of a removal to be sure.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.gone(path),
-            removed => self.note(path, removed, |listing, name| {
-                listing.remove(name);
-            }),
-        }
-        removed
+        self.removed(path, self.files.remove(path))
+    }
+
+    fn remove_gently(&self, path: &Path) -> io::Result<()> {
+        self.removed(path, self.files.remove_gently(path))
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<Entry>> {

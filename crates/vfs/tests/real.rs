@@ -108,6 +108,46 @@ fn sync_and_cache_calls_reach_the_machine() {
     assert_eq!(&bytes, b"bytes");
 }
 
+/// A file that is cut short before its name goes must be nobody's any more.
+#[test]
+fn a_large_file_is_removed_in_parts_unless_somebody_else_has_it() {
+    const BYTES: u64 = 20 << 20;
+    let dir = tempfile::tempdir().unwrap();
+    let vfs = RealVfs::new();
+    let written = |name: &str| {
+        let path = dir.path().join(name);
+        let file = vfs.open(&path, OpenMode::CreateNew).unwrap();
+        file.set_len(BYTES).unwrap();
+        (path, file)
+    };
+    let (path, free) = written("free");
+    vfs.remove_gently(&path).unwrap();
+    assert!(!vfs.exists(&path).unwrap());
+    let left = free.length().unwrap();
+    assert!(left > 0 && left < BYTES / 2, "{left} bytes at once");
+
+    let (path, held) = written("held");
+    held.hold().unwrap();
+    vfs.remove_gently(&path).unwrap();
+    assert!(!vfs.exists(&path).unwrap());
+    assert_eq!(held.length().unwrap(), BYTES);
+
+    let (path, linked) = written("linked");
+    std::fs::hard_link(&path, dir.path().join("other")).unwrap();
+    vfs.remove_gently(&path).unwrap();
+    assert_eq!(linked.length().unwrap(), BYTES);
+
+    let missing = vfs.remove_gently(&dir.path().join("missing"));
+    assert_eq!(missing.unwrap_err().kind(), ErrorKind::NotFound);
+    let (pipe, small) = (dir.path().join("socket"), dir.path().join("small"));
+    let _socket = UnixListener::bind(&pipe).unwrap();
+    write_whole(&vfs, &small, b"small").unwrap();
+    for path in [pipe, small] {
+        vfs.remove_gently(&path).unwrap();
+        assert!(!vfs.exists(&path).unwrap());
+    }
+}
+
 #[test]
 fn the_real_host_has_time_and_chance() {
     let host = Host::real();

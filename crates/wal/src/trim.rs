@@ -2,7 +2,8 @@
 //!
 //! Three steps, so that whoever commits waits for none that touches the disk: the segments leave the
 //! log ([`Wal::detach`]), their files are removed beside it ([`Detached::remove`]), and the log is
-//! told how that went ([`Wal::conclude_trim`]).
+//! told how that went ([`Wal::conclude_trim`]). A file that somebody still reads goes in one piece:
+//! its handle keeps the bytes.
 
 use std::io;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use docdb_vfs::Vfs;
 
 use crate::error::{file_name, io_error};
 use crate::names::LogFile;
+use crate::segment::Segment;
 use crate::{Lsn, Wal, WalError};
 
 /// What [`Wal::trim`] removed.
@@ -29,8 +31,26 @@ pub struct Trimmed {
 pub struct Detached {
     vfs: Arc<dyn Vfs>,
     directory: PathBuf,
-    /// With their bytes, oldest first.
-    files: Vec<(PathBuf, u64)>,
+    /// Oldest first.
+    files: Vec<DetachedFile>,
+}
+
+#[derive(Debug)]
+struct DetachedFile {
+    number: u64,
+    path: PathBuf,
+    bytes: u64,
+    /// `None`: it was not readable.
+    segment: Option<Arc<Segment>>,
+}
+
+/// How files leave the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// As fast as it goes.
+    AtOnce,
+    /// So that whoever syncs beside does not wait for it: [`Vfs::remove_gently`].
+    Gently,
 }
 
 impl Detached {
@@ -42,20 +62,28 @@ impl Detached {
     /// # Errors
     /// [`WalError::Io`] when a removal fails: that file and those behind it then stay until the next
     /// open. [`WalError::Sync`] when the directory cannot be synced.
-    pub fn remove(self) -> Result<Trimmed, WalError> {
+    pub fn remove(self, removal: Removal) -> Result<Trimmed, WalError> {
         let mut trimmed = Trimmed::default();
         if self.files.is_empty() {
             return Ok(trimmed);
         }
         // ORDER: oldest first, so that a crash leaves a log without a hole where it can.
-        for (path, bytes) in self.files {
-            match self.vfs.remove(&path) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(source) => return Err(io_error("remove", &path, source)),
+        for file in self.files {
+            let is_read = file
+                .segment
+                .is_some_and(|segment| Arc::into_inner(segment).is_none());
+            let removed = match removal {
+                Removal::Gently if !is_read => self.vfs.remove_gently(&file.path),
+                _ => self.vfs.remove(&file.path),
+            };
+            match removed {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(io_error("remove", &file.path, source));
+                }
+                _ => {}
             }
             trimmed.segments += 1;
-            trimmed.bytes += bytes;
+            trimmed.bytes += file.bytes;
         }
         let synced = self.vfs.sync_dir(&self.directory);
         synced.map_err(|source| WalError::Sync {
@@ -79,7 +107,7 @@ impl Wal {
     /// As of its three steps, [`detach`](Self::detach), [`Detached::remove`] and
     /// [`conclude_trim`](Self::conclude_trim).
     pub fn trim(&mut self, covered: Lsn) -> Result<Trimmed, WalError> {
-        let removed = self.detach(covered)?.remove();
+        let removed = self.detach(covered)?.remove(Removal::AtOnce);
         self.conclude_trim(removed)
     }
 
@@ -102,18 +130,20 @@ impl Wal {
             return Ok(detached);
         };
         let retired = self.shared.retire(covered.min(kept.header.base));
-        let readable = retired.segments.iter().map(|segment| {
-            let path = self.names.path(LogFile::Sealed(segment.header.number));
-            (segment.header.number, path, segment.length())
+        let readable = retired.segments.into_iter().map(|segment| DetachedFile {
+            number: segment.header.number,
+            path: self.names.path(LogFile::Sealed(segment.header.number)),
+            bytes: segment.length(),
+            segment: Some(segment),
         });
-        let unreadable = retired.unreadable.into_iter();
-        let mut files: Vec<_> = readable
-            .chain(unreadable.map(|file| (file.number, file.path, file.bytes)))
-            .collect();
-        files.sort_unstable();
-        detached
-            .files
-            .extend(files.into_iter().map(|(_, path, bytes)| (path, bytes)));
+        let unreadable = retired.unreadable.into_iter().map(|file| DetachedFile {
+            number: file.number,
+            path: file.path,
+            bytes: file.bytes,
+            segment: None,
+        });
+        detached.files.extend(readable.chain(unreadable));
+        detached.files.sort_unstable_by_key(|file| file.number);
         Ok(detached)
     }
 
@@ -133,6 +163,54 @@ impl Wal {
             }
             Err(error @ WalError::Sync { .. }) => Err(self.poison(error)),
             Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::SegmentHeader;
+    use docdb_types::{DatabaseUid, TransactionId};
+    use docdb_vfs::{OpenMode, RealVfs};
+
+    #[test]
+    fn a_segment_that_is_still_read_goes_in_one_piece() {
+        const BYTES: u64 = 20 << 20;
+        let dir = tempfile::tempdir().unwrap();
+        let vfs: Arc<dyn Vfs> = Arc::new(RealVfs::new());
+        for is_read in [true, false] {
+            let path = dir.path().join("a.wal.1");
+            let file = vfs.open(&path, OpenMode::CreateNew).unwrap();
+            file.set_len(BYTES).unwrap();
+            let header = SegmentHeader {
+                uid: DatabaseUid::from_bytes([1; 16]),
+                number: 1,
+                base: Lsn::ZERO,
+                salt: 1,
+                previous_bytes: 0,
+                previous_sequence: 0,
+                previous_transaction: TransactionId::ZERO,
+                previous_checksum: 0,
+            };
+            let name = "a.wal.1".to_owned();
+            let segment = Arc::new(Segment::new(name, header, Arc::clone(&file), true, BYTES));
+            let reader = is_read.then(|| Arc::clone(&segment));
+            let detached = Detached {
+                vfs: Arc::clone(&vfs),
+                directory: dir.path().to_owned(),
+                files: vec![DetachedFile {
+                    number: 1,
+                    path: path.clone(),
+                    bytes: BYTES,
+                    segment: Some(segment),
+                }],
+            };
+            let trimmed = detached.remove(Removal::Gently).unwrap();
+            assert_eq!((trimmed.segments, trimmed.bytes), (1, BYTES));
+            assert!(!vfs.exists(&path).unwrap());
+            assert_eq!(file.length().unwrap() == BYTES, is_read);
+            drop(reader);
         }
     }
 }

@@ -1,11 +1,10 @@
 //! Backups of databases, and databases out of backups.
 //!
-//! A backup of a database is its manifest right behind a checkpoint, and the data files that the
-//! manifest names: the state at one version, without the log, taken in a moment in which nothing is
-//! written. Data files never change, so they are
-//! copied beside reads and writes, and a file that an earlier backup has copied is not copied again.
-//! A manifest is replaced whole and its files are opened before the copying begins: whoever has
-//! opened them all has one state, whatever is merged meanwhile.
+//! A backup of a database is its manifest right behind a checkpoint of the whole database, and the
+//! data files that the manifest names: the state at one version, without the log. Data files never
+//! change, so they are copied beside reads and writes, and a file that an earlier backup has copied
+//! is not copied again. A manifest is replaced whole and its files are opened before the copying
+//! begins: whoever has opened them all has one state, whatever is written or merged meanwhile.
 //!
 //! A directory of backups holds any number of them:
 //!

@@ -1,11 +1,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use docdb_storage::{
     DataFile, DataFileNumber, DataFileRecord, Manifest, StorageError, StorageHome,
 };
-use docdb_types::{Code, DatabaseName, Error};
+use docdb_types::{CheckpointScope, Code, DatabaseName, Error};
 use docdb_vfs::Host;
 
 use super::copy::{Pace, checksum, copy, failed, read_back};
@@ -17,12 +16,9 @@ use crate::options::EngineOptions;
 use crate::pool::{Engine, OpenMode};
 use crate::trouble;
 
-/// How often a moment without writes is waited for.
-const QUIET_TRIES: usize = 200;
-/// How long between two tries.
-const QUIET_PAUSE: Duration = Duration::from_millis(7);
-/// How often the files of a manifest are opened anew where a merge came between.
-const TRIES: usize = 10;
+/// How often a database is asked for a checkpoint where another one, or a merge, came between that and
+/// the opening of its files.
+const TRIES: usize = 20;
 /// Room that is left beside what is copied: for the index, and for whoever else writes there.
 const SPARE_BYTES: u64 = 4 << 20;
 
@@ -42,8 +38,8 @@ pub struct BackupOptions {
 }
 
 /// Backs up databases of a data directory, whether or not an engine has it open: `checkpoint` has a
-/// checkpoint of a database made by whoever has, and answers with the position that the data files
-/// cover since.
+/// checkpoint of a whole database ([`CheckpointScope::Whole`]) made by whoever has, and answers with
+/// the generation of the manifest that names its files.
 ///
 /// # Durability
 /// On success the backup survives a power cut. A crash before leaves the backups that were there.
@@ -90,8 +86,8 @@ pub fn back_up_closed(
     let engine = Engine::open(host.clone(), engine.clone())?;
     let report = back_up(host, options, &mut |name| {
         let database = engine.open_database(name, OpenMode::ExistingOnly)?.database;
-        let report = database.checkpoint()?;
-        Ok(report.covered_position)
+        let report = database.checkpoint_of(CheckpointScope::Whole)?;
+        Ok(report.generation)
     });
     let closed = engine.close();
     let report = report?;
@@ -121,30 +117,28 @@ fn wanted(host: &Host, options: &BackupOptions) -> Result<Vec<Entry>, Error> {
 
 /// Opens the data files of a manifest that hold everything of what they cover.
 ///
-/// INVARIANT: nothing is written between the checkpoint in front of the opening and the one behind
-/// it, which has nothing to cover then. A document that is replaced in between stands in the log
-/// only: the data files need not have the version that it had, and the log is not copied.
-fn open_settled(
+/// INVARIANT: the manifest is the one of a checkpoint of the whole database. Data files of any other
+/// one need not have the versions that were replaced while it was made: those stand in the log, which
+/// is not copied. Once open, a file can be read however long it is gone from its directory.
+fn open_whole(
     home: &StorageHome,
     checkpoint: &mut dyn FnMut(&DatabaseName) -> Result<u64, Error>,
 ) -> Result<(Manifest, Vec<DataFile>), Error> {
-    let mut covered = checkpoint(&home.name)?;
-    for _ in 0..QUIET_TRIES {
-        let (manifest, files) = open_all(home).map_err(trouble::of_storage)?;
-        if manifest.covered.get() < covered {
+    for _ in 0..TRIES {
+        let wanted = checkpoint(&home.name)?;
+        let manifest = Manifest::load(home).map_err(trouble::of_storage)?.manifest;
+        if manifest.generation < wanted {
             let text =
                 "the checkpoint was made in another data directory than the one to be copied";
             return Err(Error::new(Code::Internal, text));
         }
-        let later = checkpoint(&home.name)?;
-        if later == covered && manifest.covered.get() == covered {
+        if manifest.generation == wanted
+            && let Some(files) = open_all(home, &manifest).map_err(trouble::of_storage)?
+        {
             return Ok((manifest, files));
         }
-        covered = later;
-        std::thread::sleep(QUIET_PAUSE);
     }
-    let text = "the database is written to without a pause of some milliseconds, which a backup takes: \
-                pause its writers for a moment";
+    let text = "other checkpoints and merges come between all the time: take the backup when less is written";
     Err(Error::new(Code::Timeout, text).in_database(&home.name))
 }
 
@@ -221,7 +215,7 @@ impl Run<'_> {
             name: identity.name.clone(),
             uid: identity.uid,
         };
-        let (manifest, files) = open_settled(&home, checkpoint)?;
+        let (manifest, files) = open_whole(&home, checkpoint)?;
         let missing = |record: &&DataFileRecord| !self.known.contains_key(&key(home.uid, record));
         let bytes = manifest.data_files.iter().filter(missing);
         self.check_space(bytes.map(|record| record.file_bytes).sum())?;
@@ -352,28 +346,28 @@ impl Run<'_> {
     }
 }
 
-/// Opens every data file that the manifest names, all of one manifest.
-fn open_all(home: &StorageHome) -> Result<(Manifest, Vec<DataFile>), StorageError> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let manifest = Manifest::load(home)?.manifest;
-        let files: Result<Vec<_>, _> = manifest
-            .data_files
-            .iter()
-            .map(|record| at_best(home, record.number))
-            .collect();
-        match files {
-            Ok(files) if is_of(&manifest, &files) => return Ok((manifest, files)),
-            // A merge has replaced it since the manifest was read.
-            Err(StorageError::Missing { .. }) | Ok(_) if tries < TRIES => {}
-            Err(error) => return Err(error),
-            Ok(_) => {
-                return Err(StorageError::NoDataFile {
-                    directory: home.directory.clone(),
-                });
-            }
-        }
+/// Opens every data file that a manifest names; `None`: one of them is replaced by now.
+fn open_all(
+    home: &StorageHome,
+    manifest: &Manifest,
+) -> Result<Option<Vec<DataFile>>, StorageError> {
+    let opened: Result<Vec<_>, _> = manifest
+        .data_files
+        .iter()
+        .map(|record| {
+            let file = at_best(home, record.number)?;
+            file.hold()?;
+            Ok(file)
+        })
+        .collect();
+    // ORDER: what is live once it is held stays whole.
+    let is_live = Manifest::load(home)?.manifest == *manifest;
+    match opened {
+        _ if !is_live => Ok(None),
+        Ok(files) if !is_of(manifest, &files) => Err(StorageError::NoDataFile {
+            directory: home.directory.clone(),
+        }),
+        opened => opened.map(Some),
     }
 }
 

@@ -55,6 +55,7 @@ impl LogicalDb {
             rewritten = checkpointer.rewrite(self, file, trigger);
         }
         drop(checkpointer);
+        self.remove_retired();
         let work = rewritten.map_err(|error| {
             if error.code() == Code::CorruptRecord {
                 self.healing.give_up(file);

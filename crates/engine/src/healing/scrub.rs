@@ -202,12 +202,13 @@ impl LogicalDb {
         trigger: HealTrigger,
     ) -> Result<Step, Error> {
         let files = self.files.view();
-        let Some(file) = files.iter().find(|file| file.number() >= number) else {
+        let Some(file) = files.iter().find(|file| file.number() >= number).cloned() else {
             return Ok(Step {
                 next: Some(Place::Log(Lsn::ZERO)),
                 ..Step::default()
             });
         };
+        drop(files);
         let from = if file.number() == number { from } else { 0 };
         let slice = SLICE_BYTES.max(file.file_bytes() / SLICES);
         let scrub: Scrub<DocumentId> = file
@@ -230,17 +231,18 @@ impl LogicalDb {
         if !scrub.is_clean() || file.is_salvaged() || file.is_restored() {
             let places = scrub.damaged_bytes.len().max(scrub.damaged.len()).max(1);
             step.report.damages += places as u64;
-            step.report.rewritten_files += self.heal_file(file, trigger)?;
-            step.next = behind(Place::Data(file.number(), 0));
+            let number = file.number();
+            drop(file);
+            step.report.rewritten_files += self.heal_file(number, trigger)?;
+            step.next = behind(Place::Data(number, 0));
         } else {
-            step.report.damages += self.heal_parity(file, &scrub.parity, trigger)?;
+            step.report.damages += self.heal_parity(&file, &scrub.parity, trigger)?;
         }
         Ok(step)
     }
 
     /// Rewrites a damaged data file; what cannot be healed is logged and left as it is.
-    fn heal_file(&self, file: &DataFile, trigger: HealTrigger) -> Result<u64, Error> {
-        let number = file.number();
+    fn heal_file(&self, number: DataFileNumber, trigger: HealTrigger) -> Result<u64, Error> {
         if trigger == HealTrigger::Command {
             self.healing.try_again(number);
         }

@@ -64,6 +64,9 @@ pub(crate) trait Databases: Send + Sync + 'static {
     /// Compacts what is worth it.
     fn compact(&self, database: &Self::Database) -> Result<(), Error>;
 
+    /// Removes the data files that are replaced and not read any more.
+    fn remove_retired(&self, database: &Self::Database);
+
     /// Rewrites what is known to be damaged.
     fn heal(&self, database: &Self::Database) -> Result<(), Error>;
 

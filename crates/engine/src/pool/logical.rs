@@ -241,6 +241,10 @@ impl Databases for LogicalDatabases {
         database.compact_beside()
     }
 
+    fn remove_retired(&self, database: &LogicalDb) {
+        database.remove_retired();
+    }
+
     fn heal(&self, database: &LogicalDb) -> Result<(), Error> {
         database.heal_wanted()
     }

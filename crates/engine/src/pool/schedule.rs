@@ -17,6 +17,8 @@ pub(crate) enum Task {
     Expire(DatabaseId),
     /// Compact what is worth it.
     Compact(DatabaseId),
+    /// Remove the data files that are replaced and not read any more.
+    Remove(DatabaseId),
     /// Rewrite what is known to be damaged.
     Heal(DatabaseId),
     /// Look for damage that nobody has met.
@@ -35,6 +37,7 @@ impl Task {
             | Self::Checkpoint(id)
             | Self::Expire(id)
             | Self::Compact(id)
+            | Self::Remove(id)
             | Self::Heal(id)
             | Self::Scrub(id)
             | Self::CloseIdle(id) => Some(id),
@@ -153,7 +156,7 @@ impl Schedule {
         let at = self.clock.monotonic().saturating_add(delay);
         match task {
             Task::Sync(_) => self.syncs.put(task, at),
-            Task::Compact(_) => self.compactions.put(task, at),
+            Task::Compact(_) | Task::Remove(_) => self.compactions.put(task, at),
             Task::Heal(_) | Task::Scrub(_) | Task::Catalog => self.healings.put(task, at),
             Task::Checkpoint(_) | Task::Expire(_) | Task::CloseIdle(_) => {
                 self.upkeep.put(task, at);

@@ -118,6 +118,11 @@ impl Signals {
         self.schedule.put(Task::Compact(self.database), delay);
     }
 
+    /// Asks for data files that are replaced to be removed; of several wishes the earliest counts.
+    pub(crate) fn want_removal(&self, delay: Duration) {
+        self.schedule.put(Task::Remove(self.database), delay);
+    }
+
     /// Asks for what is damaged to be rewritten soon.
     pub(crate) fn want_healing(&self) {
         self.schedule.put(Task::Heal(self.database), Duration::ZERO);
@@ -154,6 +159,7 @@ impl Signals {
             Task::Checkpoint(_) => self.checkpoint_wanted.store(false, Ordering::Release),
             Task::Expire(_) => self.expiry_wanted.store(false, Ordering::Release),
             Task::Compact(_)
+            | Task::Remove(_)
             | Task::Heal(_)
             | Task::Scrub(_)
             | Task::CloseIdle(_)

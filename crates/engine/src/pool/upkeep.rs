@@ -126,6 +126,10 @@ impl<D: Databases> Pool<D> {
                 self.databases.expire_snapshots(&database);
                 Ok(())
             }
+            Task::Remove(_) => {
+                self.databases.remove_retired(&database);
+                Ok(())
+            }
             Task::Heal(_) | Task::Scrub(_) | Task::CloseIdle(_) | Task::Catalog => Ok(()),
         }
     }

@@ -1,6 +1,6 @@
 //! Every enum of the contract beside its counterpart, in one table each.
 
-use docdb_types::{Category, Change, Code, Effect, FsyncMode, Isolation, Status};
+use docdb_types::{Category, Change, CheckpointScope, Code, Effect, FsyncMode, Isolation, Status};
 
 use crate::{
     CreateMode, DatabaseStatus, DocumentHealth, HealSource, HealTrigger, HealedPart, proto,
@@ -101,6 +101,11 @@ pairs!(fsync_mode_to_wire, fsync_mode_from_wire, FsyncMode, proto::FsyncMode, [
 pairs!(isolation_to_wire, isolation_from_wire, Isolation, proto::Isolation, [
     Serializable => Serializable,
     Snapshot => Snapshot,
+]);
+
+pairs!(checkpoint_scope_to_wire, checkpoint_scope_from_wire, CheckpointScope, proto::CheckpointScope, [
+    Needed => Needed,
+    Whole => Whole,
 ]);
 
 pairs!(create_mode_to_wire, create_mode_from_wire, CreateMode, proto::CreateMode, [

@@ -5,7 +5,8 @@ use docdb_types::{
 };
 
 use super::enums::{
-    create_mode_from_wire, create_mode_to_wire, isolation_from_wire, isolation_to_wire,
+    checkpoint_scope_from_wire, checkpoint_scope_to_wire, create_mode_from_wire,
+    create_mode_to_wire, isolation_from_wire, isolation_to_wire,
 };
 use super::operation::{
     Names, collection_to_wire, operation_from_wire, operation_to_wire, payload_bytes,
@@ -103,6 +104,8 @@ fn command_from_wire(message: Message, limits: &Limits) -> Result<Command, Error
         },
         Message::Checkpoint(checkpoint) => Command::Checkpoint {
             database: database_id(checkpoint.db_id)?,
+            scope: checkpoint_scope_from_wire(checkpoint.scope)
+                .ok_or_else(|| Error::new(Code::UnknownOperation, "the scope is unknown"))?,
         },
         Message::Metrics(_) => Command::Metrics,
         Message::Compact(compact) => Command::Compact {
@@ -307,8 +310,9 @@ fn command_to_wire(command: Command) -> Message {
         Command::Statistics { database } => Message::Stats(proto::Stats {
             db_id: database.map_or(0, DatabaseId::get),
         }),
-        Command::Checkpoint { database } => Message::Checkpoint(proto::Checkpoint {
+        Command::Checkpoint { database, scope } => Message::Checkpoint(proto::Checkpoint {
             db_id: database.get(),
+            scope: checkpoint_scope_to_wire(scope) as i32,
         }),
         Command::Metrics => Message::Metrics(proto::Metrics {}),
         Command::Compact { database } => Message::Compact(proto::Compact {

@@ -1956,6 +1956,9 @@ pub struct Checkpoint {
     /// The database.
     #[prost(uint64, tag = "1")]
     pub db_id: u64,
+    /// What has to be in the data files.
+    #[prost(enumeration = "CheckpointScope", tag = "2")]
+    pub scope: i32,
 }
 /// What the checkpoint did.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1975,6 +1978,9 @@ pub struct CheckpointResult {
     /// The log is covered up to this position.
     #[prost(uint64, tag = "5")]
     pub covered_position: u64,
+    /// The generation of the manifest that names its files.
+    #[prost(uint64, tag = "6")]
+    pub generation: u64,
 }
 /// Begins a transaction on what is durable now. CODE_TOO_MANY_TXNS when as many are open as are
 /// allowed. It is rolled back when its connection closes, or when it grows too old.
@@ -2128,6 +2134,35 @@ impl CreateMode {
             "CREATE_MODE_IF_MISSING" => Some(Self::IfMissing),
             "CREATE_MODE_NEVER" => Some(Self::Never),
             "CREATE_MODE_ALWAYS" => Some(Self::Always),
+            _ => None,
+        }
+    }
+}
+/// How much of the log a checkpoint copies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CheckpointScope {
+    /// What is still needed once it is made.
+    Needed = 0,
+    /// The state at which it begins, also what is replaced while it is made: for a backup.
+    Whole = 1,
+}
+impl CheckpointScope {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Needed => "CHECKPOINT_SCOPE_NEEDED",
+            Self::Whole => "CHECKPOINT_SCOPE_WHOLE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CHECKPOINT_SCOPE_NEEDED" => Some(Self::Needed),
+            "CHECKPOINT_SCOPE_WHOLE" => Some(Self::Whole),
             _ => None,
         }
     }

@@ -181,7 +181,14 @@ pub(crate) fn commands() -> Vec<Command> {
         Command::Statistics {
             database: Some(database),
         },
-        Command::Checkpoint { database },
+        Command::Checkpoint {
+            database,
+            scope: CheckpointScope::Needed,
+        },
+        Command::Checkpoint {
+            database,
+            scope: CheckpointScope::Whole,
+        },
         Command::Compact { database },
         Command::ChangeQuotas {
             name: DatabaseName::new("shop").unwrap(),
@@ -442,6 +449,7 @@ pub(crate) fn replies() -> Vec<Reply> {
             log_bytes_trimmed: 3,
             duration_us: 4,
             covered_position: 5,
+            generation: 6,
         }),
         Reply::Metrics("# EOF\n".to_owned()),
         Reply::Quotas(quotas()),

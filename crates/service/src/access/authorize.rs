@@ -143,8 +143,8 @@ mod tests {
 
     use docdb_ipc::{Execute, Hello, Scan};
     use docdb_types::{
-        Action, CollectionName, DatabaseId, Document, DocumentId, Isolation, Limits, Operation,
-        QuotaChange,
+        Action, CheckpointScope, CollectionName, DatabaseId, Document, DocumentId, Isolation,
+        Limits, Operation, QuotaChange,
     };
 
     use super::*;
@@ -326,7 +326,10 @@ mod tests {
         ),
         (
             "checkpoint",
-            |_| Command::Checkpoint { database: id() },
+            |_| Command::Checkpoint {
+                database: id(),
+                scope: CheckpointScope::Needed,
+            },
             [A, A, A],
         ),
         (

@@ -4,7 +4,7 @@ use docdb_engine::OpenMode;
 use docdb_ipc::{
     CheckpointReport, CompactionReport, CreateMode, DatabaseInfo, OpenedDatabase, Reply,
 };
-use docdb_types::{DatabaseId, DatabaseName, Effect, QuotaChange};
+use docdb_types::{CheckpointScope, DatabaseId, DatabaseName, Effect, QuotaChange};
 
 use super::awaited::Answer;
 use super::healing::HealingTask;
@@ -30,6 +30,7 @@ pub(crate) enum CatalogTask {
     Metrics,
     Checkpoint {
         database: DatabaseId,
+        scope: CheckpointScope,
     },
     Compact {
         database: DatabaseId,
@@ -77,7 +78,7 @@ impl CatalogTask {
             Self::List(identity) => list(shared, &identity).into(),
             Self::Statistics => Ok(statistics::of_server(shared)).into(),
             Self::Metrics => Ok(Reply::Metrics(metrics::text(shared))).into(),
-            Self::Checkpoint { database } => checkpoint(shared, database).into(),
+            Self::Checkpoint { database, scope } => checkpoint(shared, database, scope).into(),
             Self::Compact { database } => compact(shared, database).into(),
             Self::ChangeQuotas { name, change } => {
                 let changed = shared.engine.change_quotas(&name, change);
@@ -143,16 +144,17 @@ fn list(shared: &Shared, identity: &Identity) -> Answer {
     Ok(Reply::Databases(listed.collect()))
 }
 
-fn checkpoint(shared: &Shared, database: DatabaseId) -> Answer {
+fn checkpoint(shared: &Shared, database: DatabaseId, scope: CheckpointScope) -> Answer {
     let database = shared.engine.database(database)?;
     let begun = Instant::now();
-    let report = database.checkpoint()?;
+    let report = database.checkpoint_of(scope)?;
     Ok(Reply::Checkpoint(CheckpointReport {
         documents: report.documents,
         bytes_written: report.data_file_bytes,
         log_bytes_trimmed: report.trimmed_bytes,
         duration_us: micros(begun.elapsed()),
         covered_position: report.covered_position,
+        generation: report.generation,
     }))
 }
 

@@ -2,7 +2,7 @@
 
 use docdb_ipc::{Command, Hello, PROTOCOL_VERSION, Reply, Request, RequestId, ServerHello};
 use docdb_scheduler::Admission;
-use docdb_types::{Code, DatabaseId, Effect, Error};
+use docdb_types::{CheckpointScope, Code, DatabaseId, Effect, Error};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 use tokio_util::codec::Decoder;
@@ -31,7 +31,7 @@ pub(crate) struct Waiting {
 enum Work {
     Ask(DatabaseId, Question),
     Catalog(CatalogTask),
-    Checkpoint(DatabaseId),
+    Checkpoint(DatabaseId, CheckpointScope),
     Compact(DatabaseId),
     Healing(DatabaseId, HealingTask),
     Close(DatabaseId),
@@ -129,9 +129,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 let sees_the_server = self.identity.sees_the_server();
                 Work::ask(database, Question::Statistics { sees_the_server })
             }
-            Command::Checkpoint { database } => (
+            Command::Checkpoint { database, scope } => (
                 Scope::Database(database, Access::Alone),
-                Work::Checkpoint(database),
+                Work::Checkpoint(database, scope),
             ),
             Command::Metrics => (Scope::Connection, Work::Catalog(CatalogTask::Metrics)),
             Command::Compact { database } => (
@@ -210,8 +210,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                         Err(refused) => self.answer(tag, Err(refused)),
                     }
                 }
-                Work::Checkpoint(database) if self.opened.contains_key(&database) => {
-                    self.begin_catalog(tag, CatalogTask::Checkpoint { database });
+                Work::Checkpoint(database, scope) if self.opened.contains_key(&database) => {
+                    self.begin_catalog(tag, CatalogTask::Checkpoint { database, scope });
                 }
                 Work::Compact(database) if self.opened.contains_key(&database) => {
                     self.begin_catalog(tag, CatalogTask::Compact { database });
@@ -225,7 +225,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 }
                 Work::Catalog(task) => self.begin_catalog(tag, task),
                 Work::Ask(database, _)
-                | Work::Checkpoint(database)
+                | Work::Checkpoint(database, _)
                 | Work::Compact(database)
                 | Work::Healing(database, _)
                 | Work::Close(database) => {

@@ -6,8 +6,8 @@ use docdb_service::{
     EngineOptions, RunningService, Service, ServiceOptions, ShutdownReport, TlsOptions,
 };
 use docdb_types::{
-    Action, CollectionName, DatabaseId, DatabaseName, Document, DocumentId, Error, Limits,
-    Operation, Outcome,
+    Action, CheckpointScope, CollectionName, DatabaseId, DatabaseName, Document, DocumentId, Error,
+    Limits, Operation, Outcome,
 };
 use futures_util::{SinkExt, StreamExt};
 use tempfile::TempDir;
@@ -206,6 +206,13 @@ pub(crate) fn create(number: u64, text: &str) -> Operation {
         id: DocumentId::new(number),
         document: document(text),
     })
+}
+
+pub(crate) fn checkpoint(database: DatabaseId) -> Command {
+    Command::Checkpoint {
+        database,
+        scope: CheckpointScope::Needed,
+    }
 }
 
 pub(crate) fn read(number: u64) -> Operation {

@@ -4,7 +4,9 @@ use docdb_ipc::{Command, Hello, PROTOCOL_VERSION, Reply};
 use docdb_types::{Action, CollectionName};
 
 use super::exposition::Exposition;
-use super::harness::{Harness, create, delete, document, id, on_default, read, update, upsert};
+use super::harness::{
+    Harness, checkpoint, create, delete, document, id, on_default, read, update, upsert,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_client_is_told_the_same_figures_as_a_scraper() {
@@ -90,10 +92,7 @@ async fn every_figure_is_that_of_a_known_workload() {
     };
     client.call(command).await.unwrap();
     client.call(Command::ListDatabases).await.unwrap();
-    client
-        .call(Command::Checkpoint { database: db })
-        .await
-        .unwrap();
+    client.call(checkpoint(db)).await.unwrap();
 
     let of = scrape(&harness);
     for (sample, value) in [

@@ -1,7 +1,7 @@
 use docdb_ipc::{Command, DatabaseStatus, Hello, PROTOCOL_VERSION, Reply, Statistics};
 use docdb_types::{DatabaseId, FsyncMode, Limits};
 
-use super::harness::{Client, Harness, create, delete, read};
+use super::harness::{Client, Harness, checkpoint, create, delete, read};
 
 async fn statistics(client: &mut Client, database: Option<DatabaseId>) -> Statistics {
     match client.call(Command::Statistics { database }).await {
@@ -116,16 +116,14 @@ async fn a_checkpoint_reports_what_it_moved() {
     for number in 1..=10 {
         client.one(db, create(number, "1")).await.unwrap();
     }
-    let Ok(Reply::Checkpoint(report)) = client.call(Command::Checkpoint { database: db }).await
-    else {
+    let Ok(Reply::Checkpoint(report)) = client.call(checkpoint(db)).await else {
         panic!("a report");
     };
     assert_eq!(report.documents, 10);
     assert!(report.bytes_written > 0);
     let covered = report.covered_position;
     assert!(covered > 0, "the log is covered up to its end");
-    let Ok(Reply::Checkpoint(report)) = client.call(Command::Checkpoint { database: db }).await
-    else {
+    let Ok(Reply::Checkpoint(report)) = client.call(checkpoint(db)).await else {
         panic!("a report");
     };
     assert_eq!(report.documents, 0, "nothing is left to move");

@@ -325,6 +325,27 @@ impl DataFile {
     pub(crate) fn retire(&self) {
         self.is_retired.store(true, Ordering::Release);
     }
+
+    /// Removes the file, which nobody else has, so that the syncs of others do not wait for it.
+    ///
+    /// No manifest names it: should it stay, or come back because its directory was not synced, the
+    /// next open removes it.
+    pub(crate) fn remove_gently(self) {
+        let vfs = &*self.home.host.files;
+        for path in [&self.path, &self.home.parity_path(self.identity.number)] {
+            let _ = vfs.remove_gently(path);
+        }
+    }
+
+    /// Has the file stay as it is for as long as it is open, also where another process has it as a
+    /// part of a database and replaces it.
+    ///
+    /// # Errors
+    /// [`StorageError::Io`], also where it is being removed.
+    pub fn hold(&self) -> Result<(), StorageError> {
+        let held = self.raw.hold();
+        held.map_err(|source| StorageError::io(FileAction::Open, &self.path, source))
+    }
 }
 
 impl Drop for DataFile {

@@ -102,7 +102,7 @@ impl<K: IndexKey> Index<K> {
                 found.clear();
                 from = self
                     .view()
-                    .unsaved(id, from.as_ref(), cut, KEYS_PER_LOCK, &mut found);
+                    .unsaved(id, from.as_ref(), None, cut, KEYS_PER_LOCK, &mut found);
                 let keys: Vec<&K> = found
                     .iter()
                     .filter(|(_, entry)| entry.is_tombstone())

@@ -99,30 +99,34 @@ impl<K: IndexKey> IndexView<'_, K> {
         keys.next().map(|(key, _)| key.clone())
     }
 
-    /// Appends to `out` the newest versions of a collection whose records are in the log in front
-    /// of `cut`, in key order from `from` on: what a checkpoint at `cut` has to deal with. Documents
-    /// have to be written; deletions too, if [`Entry::is_in_data_files`]. Looks at about `limit` keys at most, and
-    /// returns the key to go on from, or `None` at the end.
+    /// Appends to `out` the versions of a collection that `snapshot` (or, without one, the view)
+    /// sees and whose records are in the log in front of `cut`, in key order from `from` on: what a
+    /// checkpoint at `cut` has to deal with. Documents have to be written; deletions too, if
+    /// [`Entry::is_in_data_files`]. Looks at about `limit` keys at most, and returns the key to go on
+    /// from, or `None` at the end.
     pub fn unsaved(
         &self,
         collection: CollectionId,
         from: Option<&K>,
+        snapshot: Option<&Snapshot<K>>,
         cut: LogPosition,
         limit: usize,
         out: &mut Vec<(K, Entry)>,
     ) -> Option<K> {
+        let at = snapshot.map_or(self.last_applied, Snapshot::version);
         let mut looked_at = 0;
         for (chunk, place) in self
             .state
             .collections
-            .get(collection)?
+            .get_at(collection, at)?
             .map
             .chunks_from(from)
         {
             if looked_at >= limit {
                 return chunk.iter_from(place).next().map(|(key, _)| key.clone());
             }
-            // A chunk that is skipped costs about as much as one key.
+            // A chunk that is skipped costs about as much as one key. What replaced something in the
+            // log is in the log.
             looked_at += 1;
             if chunk.in_log() == 0 {
                 continue;
@@ -132,7 +136,11 @@ impl<K: IndexKey> IndexView<'_, K> {
                     return Some(key.clone());
                 }
                 looked_at += 1;
-                if entry.is_logged_before(cut) && !entry.is_settled() {
+                let visible = self.state.visible(collection, key, entry, at);
+                if let Some(entry) = visible
+                    && entry.is_logged_before(cut)
+                    && !entry.is_settled()
+                {
                     out.push((key.clone(), *entry));
                 }
             }

@@ -4,7 +4,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use rustix::fs::{Advice, FallocateFlags, Mode, OFlags};
+use rustix::fs::{Advice, FallocateFlags, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::file_system::write_zeros;
@@ -65,6 +65,13 @@ impl File for RealFile {
             Err(Errno::OPNOTSUPP | Errno::NOSYS) => write_zeros(self, length),
             allocated => Ok(allocated?),
         }
+    }
+
+    fn hold(&self) -> io::Result<()> {
+        let shared = FlockOperation::NonBlockingLockShared;
+        Ok(rustix::io::retry_on_intr(|| {
+            rustix::fs::flock(&self.0, shared)
+        })?)
     }
 
     fn length(&self) -> io::Result<u64> {

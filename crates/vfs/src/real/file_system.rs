@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{directory, file, lock};
+use super::{directory, file, lock, removal};
 use crate::{Entry, File, Lock, LockError, OpenMode, Vfs};
 
 /// The machine's own file system.
@@ -30,6 +30,10 @@ impl Vfs for RealVfs {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         std::fs::remove_file(path)
+    }
+
+    fn remove_gently(&self, path: &Path) -> io::Result<()> {
+        removal::gently(path)
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<Entry>> {

@@ -4,5 +4,6 @@ mod directory;
 mod file;
 mod file_system;
 mod lock;
+mod removal;
 
 pub use file_system::RealVfs;

@@ -250,6 +250,8 @@ impl Databases for Sheets {
 
     fn expire_snapshots(&self, _: &Sheet) {}
 
+    fn remove_retired(&self, _: &Sheet) {}
+
     fn checkpoint(&self, database: &Sheet) -> Result<(), Error> {
         self.pass(&database.identity.name, Step::Checkpoint)?;
         database.checkpoints.fetch_add(1, Ordering::SeqCst);
