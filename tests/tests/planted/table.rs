@@ -1,6 +1,7 @@
 //! The bugs. The names PB1 to PB24 are those of the list that the project was planned with;
 //! docs/faults.md says which of them have no place here. TB1 to TB4 are those of transactions, HB1 to
-//! HB8 those of healing below the engine, HB9 to HB17 those of healing in it.
+//! HB8 those of healing below the engine, HB9 to HB20 those of healing in it, BB1 to BB3 those of backups
+//! and of the removal of what they copy.
 
 /// A test that is to catch a bug.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,6 +78,36 @@ static RECOVERY: Harness = Harness {
     package: "docdb-engine",
     test: "recovery",
     filter: &["r6"],
+    settings: &[],
+};
+static CATALOG: Harness = Harness {
+    package: "docdb-engine",
+    test: "catalog",
+    filter: &["catalog"],
+    settings: &[],
+};
+static LOST_IN_LOG: Harness = Harness {
+    package: "docdb-engine",
+    test: "lost_in_log",
+    filter: &["a_damaged_record"],
+    settings: &[],
+};
+static BACKUP: Harness = Harness {
+    package: "docdb-engine",
+    test: "backup",
+    filter: &["a_writer_that_never_pauses"],
+    settings: &[],
+};
+static REAL_FILES: Harness = Harness {
+    package: "docdb-vfs",
+    test: "real",
+    filter: &["removed_in_parts"],
+    settings: &[],
+};
+static FILES: Harness = Harness {
+    package: "docdb-storage",
+    test: "fileset",
+    filter: &["last_reader"],
     settings: &[],
 };
 static MODEL: Harness = Harness {
@@ -428,5 +459,53 @@ pub(crate) static BUGS: &[Bug] = &[
         healthy: "version > Version::ZERO && !loss.known_from.is_some_and(is_known)",
         planted: "!BUG && version > Version::ZERO && !loss.known_from.is_some_and(is_known)",
         harness: &RECOVERY,
+    },
+    Bug {
+        name: "HB18",
+        what: "the scrub writes the catalog that it knows over a newer one",
+        file: "crates/engine/src/catalog/register.rs",
+        healthy: "if contents.generation >= self.contents.generation\n                    || contents.next_id > self.contents.next_id =>",
+        planted: "if !BUG\n                    && (contents.generation >= self.contents.generation\n                        || contents.next_id > self.contents.next_id) =>",
+        harness: &CATALOG,
+    },
+    Bug {
+        name: "HB19",
+        what: "a damaged catalog is written anew although the manifests contradict it",
+        file: "crates/engine/src/catalog/register.rs",
+        healthy: "if self.agrees(identify) => Remedy::Manifests",
+        planted: "if BUG || self.agrees(identify) => Remedy::Manifests",
+        harness: &CATALOG,
+    },
+    Bug {
+        name: "HB20",
+        what: "a document that the log has lost is left out of the data file",
+        file: "crates/engine/src/checkpoint.rs",
+        healthy: "tracing::error!(%collection, %id, %error, \"the log has lost a document\");",
+        planted: "if BUG {\n            return Ok(());\n        }",
+        harness: &LOST_IN_LOG,
+    },
+    Bug {
+        name: "BB1",
+        what: "a backup lacks what is replaced while its checkpoint is made",
+        file: "crates/engine/src/checkpoint.rs",
+        healthy: "CheckpointScope::Whole => Some(database.hold()),",
+        planted: "CheckpointScope::Whole => (!BUG).then(|| database.hold()),",
+        harness: &BACKUP,
+    },
+    Bug {
+        name: "BB2",
+        what: "a file that a backup holds is cut short",
+        file: "crates/vfs/src/real/removal.rs",
+        healthy: "&& rustix::io::retry_on_intr(|| rustix::fs::flock(file, exclusive)).is_ok()",
+        planted: "&& (BUG || rustix::io::retry_on_intr(|| rustix::fs::flock(file, exclusive)).is_ok())",
+        harness: &REAL_FILES,
+    },
+    Bug {
+        name: "BB3",
+        what: "a data file is removed while it is read",
+        file: "crates/storage/src/fileset.rs",
+        healthy: ".extract_if(.., |file| Arc::strong_count(file) == 1)",
+        planted: ".extract_if(.., |file| BUG || Arc::strong_count(file) == 1)",
+        harness: &FILES,
     },
 ];
