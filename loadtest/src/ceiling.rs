@@ -1,71 +1,104 @@
-//! The generator's own ceiling: how many operations a second it makes against a server that does
-//! nothing.
+//! The generator's own ceiling: how many operations a second it can make, found out against a server
+//! that does nothing.
 
+use std::io;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use docdb_client::Endpoint;
+use rustix::time::{ClockId, clock_gettime};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
 
 use crate::config::Plan;
 use crate::halt::Halt;
 use crate::record::Tally;
 use crate::run::{RunError, run};
 
-/// Threads of the server that does nothing: fewer than those that ask it.
-const THREADS: usize = 1;
 const READ_BYTES: usize = 64 * 1024;
 /// The load before what is measured.
 const WARM_UP: Duration = Duration::from_millis(100);
 
-/// Operations a second that the generator makes of a plan, without its rate, its phases and its
-/// preloading, against a server that answers every operation at once with the same refusal.
+/// What the generator can make of a plan.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ceiling {
+    /// Operations a second that its own work allows: as many as keep every processor busy with it, and
+    /// with no server.
+    pub own: f64,
+    /// Operations a second together with a server that does nothing, on the same processors.
+    pub exchange: f64,
+}
+
+/// Finds out what the generator can make of a plan, without its rate, its phases and its preloading,
+/// against a server that answers every operation at once with the same refusal.
 ///
 /// # Errors
 /// [`RunError`].
-pub async fn ceiling(plan: &Plan) -> Result<f64, RunError> {
+pub async fn ceiling(plan: &Plan) -> Result<Ceiling, RunError> {
     let server = NullServer::start()?;
     let plan = plan.at_full_speed(WARM_UP, plan.ceiling);
     let endpoint = Endpoint::Unix(server.socket());
+    let (begun, busy_before) = (Instant::now(), busy(ClockId::ProcessCPUTime));
     let measured = run(&plan, &endpoint, &Arc::new(Halt::default()), None, |_| {}).await?;
+    let elapsed = begun.elapsed();
+    let busy_all = busy(ClockId::ProcessCPUTime).saturating_sub(busy_before);
+    let busy_own = busy_all.saturating_sub(server.stop().await);
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
-    let operations = measured.sum(Tally::operations) as f64;
-    let seconds = measured.elapsed.as_secs_f64();
-    Ok(if seconds > 0.0 {
-        operations / seconds
-    } else {
-        0.0
+    let exchange = measured.sum(Tally::operations) as f64 / measured.elapsed.as_secs_f64();
+    let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    #[expect(clippy::cast_precision_loss, reason = "processors can be counted")]
+    let idle = elapsed.as_secs_f64() * processors as f64 / busy_own.as_secs_f64();
+    let finite = |figure: f64| if figure.is_finite() { figure } else { 0.0 };
+    Ok(Ceiling {
+        own: finite(exchange * idle.max(1.0)),
+        exchange: finite(exchange),
     })
 }
 
-/// A server that does nothing: it reads of a request only what its answer must name.
+/// Time that a processor has spent on this process or this thread.
+fn busy(clock: ClockId) -> Duration {
+    let spent = clock_gettime(clock);
+    let seconds = u64::try_from(spent.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(spent.tv_nsec).unwrap_or(0))
+}
+
+/// A server that does nothing: it reads of a request only what its answer must name. It has one thread,
+/// whose time is known at its end.
 #[derive(Debug)]
 struct NullServer {
-    threads: Option<Runtime>,
+    thread: JoinHandle<Duration>,
+    stop: oneshot::Sender<()>,
     directory: tempfile::TempDir,
 }
 
 impl NullServer {
-    fn start() -> std::io::Result<Self> {
+    fn start() -> io::Result<Self> {
         let directory = tempfile::tempdir()?;
-        let threads = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(THREADS)
-            .enable_all()
+        let listener = std::os::unix::net::UnixListener::bind(socket_in(directory.path()))?;
+        listener.set_nonblocking(true)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
             .build()?;
-        let listener = {
-            let _entered = threads.enter();
-            UnixListener::bind(socket_in(directory.path()))?
-        };
-        threads.spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream));
-            }
-        });
+        let (stop, stopped) = oneshot::channel();
+        let thread = thread::Builder::new()
+            .name("null-server".to_owned())
+            .spawn(move || {
+                runtime.block_on(async {
+                    tokio::select! {
+                        _ = stopped => {}
+                        () = listen(listener) => {}
+                    }
+                });
+                drop(runtime);
+                busy(ClockId::ThreadCPUTime)
+            })?;
         Ok(Self {
-            threads: Some(threads),
+            thread,
+            stop,
             directory,
         })
     }
@@ -73,14 +106,21 @@ impl NullServer {
     fn socket(&self) -> std::path::PathBuf {
         socket_in(self.directory.path())
     }
+
+    /// Ends it, and returns how much of a processor it has used.
+    async fn stop(self) -> Duration {
+        drop(self.stop);
+        let joined = tokio::task::spawn_blocking(|| self.thread.join());
+        joined.await.ok().and_then(Result::ok).unwrap_or_default()
+    }
 }
 
-impl Drop for NullServer {
-    fn drop(&mut self) {
-        if let Some(threads) = self.threads.take() {
-            // An asynchronous caller may not wait for threads.
-            threads.shutdown_background();
-        }
+async fn listen(listener: std::os::unix::net::UnixListener) {
+    let Ok(listener) = UnixListener::from_std(listener) else {
+        return;
+    };
+    while let Ok((stream, _)) = listener.accept().await {
+        tokio::spawn(serve(stream));
     }
 }
 

@@ -44,9 +44,11 @@ enum Figure {
     Refused,
     Wrong,
     Unanswered,
+    /// Of the run as a whole: how many times what was measured the generator's own work allows.
+    Headroom,
 }
 
-const FIGURES: [(&str, Figure); 13] = [
+const FIGURES: [(&str, Figure); 14] = [
     ("p50", Figure::P50),
     ("p95", Figure::P95),
     ("p99", Figure::P99),
@@ -60,6 +62,7 @@ const FIGURES: [(&str, Figure); 13] = [
     ("refused", Figure::Refused),
     ("wrong", Figure::Wrong),
     ("unanswered", Figure::Unanswered),
+    ("headroom", Figure::Headroom),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +90,8 @@ const COMPARISONS: [(&str, Comparison); 7] = [
 #[error(
     "{text:?} is no condition, allowed: [DATABASE.][OPERATION.]FIGURE, one of < <= > >= = !=, and a \
      number, as in p99<2ms; figures: p50 p95 p99 p999 mean min max (a time: us, ms, s), ops (per \
-     second), operations, errors, refused, wrong, unanswered"
+     second), operations, errors, refused, wrong, unanswered, headroom (of the generator, without a \
+     database or an operation)"
 )]
 pub struct AssertionError {
     text: String,
@@ -128,6 +132,9 @@ fn parse(text: &str) -> Option<Assertion> {
         [""] => return None,
         names => Some(names.join(".")),
     };
+    if *figure == Figure::Headroom && (kind.is_some() || database.is_some()) {
+        return None;
+    }
     let limit = if figure.is_latency() {
         milliseconds(number)?
     } else {
@@ -192,6 +199,7 @@ impl Figure {
             Self::Refused => tally.refused as f64,
             Self::Wrong => tally.wrong as f64,
             Self::Unanswered => tally.unanswered as f64,
+            Self::Headroom => return None,
         })
     }
 }
@@ -232,7 +240,10 @@ impl Assertion {
                 });
             }
         }
-        let found = self.figure.of(&record, measured.elapsed);
+        let found = match self.figure {
+            Figure::Headroom => measured.headroom(),
+            figure => figure.of(&record, measured.elapsed),
+        };
         Judged {
             text: self.text.clone(),
             found,
@@ -285,6 +296,7 @@ mod tests {
             read("p999<=1.5s,max>=250us,mean != 3"),
             ["P999 AtMost 1500", "Max AtLeast 0.25", "Mean Unequal 3"]
         );
+        assert_eq!(read("headroom>=3"), ["Headroom AtLeast 3"]);
         for wrong in [
             "",
             "p99",
@@ -296,6 +308,8 @@ mod tests {
             "p99<1,,",
             "p99<>1",
             "ops>inf",
+            "a.headroom>3",
+            "read.headroom>3",
         ] {
             assert!(parse_assertions(wrong).is_err(), "{wrong:?}");
         }

@@ -67,7 +67,7 @@ mod verdict;
 mod verification;
 mod worker;
 
-pub use ceiling::ceiling;
+pub use ceiling::{Ceiling, ceiling};
 pub use halt::Halt;
 pub use healing::Healed;
 pub use judgement::{Assertion, AssertionError, Judged, judge_all, parse_assertions};

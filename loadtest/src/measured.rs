@@ -3,6 +3,7 @@ use std::time::{Duration, SystemTime};
 use docdb_client::{DatabaseStatistics, HealingStatistics, ServerHello};
 use docdb_types::DatabaseName;
 
+use crate::ceiling::Ceiling;
 use crate::healing::Healed;
 use crate::monitor::{Sample, ServerSample};
 use crate::process::ProcessFigures;
@@ -46,8 +47,8 @@ pub struct Measured {
     pub kills: Vec<Kill>,
     /// What reading everything once more at the end has shown.
     pub verification: Option<Verification>,
-    /// Operations a second that the generator makes against a server that does nothing.
-    pub ceiling: Option<f64>,
+    /// What the generator can make.
+    pub ceiling: Option<Ceiling>,
 }
 
 /// One end of the server that the run made.
@@ -196,12 +197,12 @@ impl Measured {
         )
     }
 
-    /// How many times what was measured the generator makes against a server that does nothing.
+    /// How many times what was measured the generator's own work allows.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
     pub fn headroom(&self) -> Option<f64> {
         let measured = self.sum(Tally::operations) as f64 / self.elapsed.as_secs_f64();
-        let headroom = self.ceiling? / measured;
+        let headroom = self.ceiling?.own / measured;
         headroom.is_finite().then_some(headroom)
     }
 }

@@ -16,7 +16,9 @@ use bytes::Bytes;
 use clap::Parser;
 use docdb_client::Endpoint;
 use docdb_loadtest::config::{Arguments, Plan};
-use docdb_loadtest::{Ending, Halt, Measured, OperationKind, Tally, ceiling, run};
+use docdb_loadtest::{
+    Ceiling, Ending, Halt, Measured, OperationKind, Tally, ceiling, parse_assertions, run,
+};
 use docdb_types::{Action, Code, TransactionId};
 use parking_lot::Mutex;
 use scripted::{Answer, Script, Store};
@@ -231,7 +233,31 @@ async fn the_ceiling_is_far_above_a_slow_server() {
     let flags = ["--workers", "4", "--operations", "40", "--ceiling", "200ms"];
     let delay = Duration::from_millis(20);
     let mut measured = run_against(echo().delaying(delay), &flags).await;
-    measured.ceiling = Some(ceiling(&plan(&flags)).await.unwrap());
+    let found = ceiling(&plan(&flags)).await.unwrap();
+    measured.ceiling = Some(found);
     let headroom = measured.headroom().unwrap();
     assert!(headroom >= 3.0, "{headroom}");
+    assert!(
+        found.exchange > 0.0 && found.own >= found.exchange,
+        "{found:?}"
+    );
+}
+
+/// What the generator could do without a server is not what it does beside one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_held_against_the_work_of_the_generator_alone() {
+    let mut measured = run_against(echo(), &["--operations", "40"]).await;
+    let made = measured.sum(Tally::operations) as f64 / measured.elapsed.as_secs_f64();
+    measured.ceiling = Some(Ceiling {
+        own: 4.0 * made,
+        exchange: 2.0 * made,
+    });
+    let holds = |measured: &Measured, text: &str| {
+        let asserted = parse_assertions(text).unwrap();
+        asserted.first().unwrap().judge(measured).holds
+    };
+    assert!(holds(&measured, "headroom>=3") && holds(&measured, "headroom<4.5"));
+    assert!(!holds(&measured, "headroom>=5"));
+    measured.ceiling = None;
+    assert!(!holds(&measured, "headroom>=3"));
 }

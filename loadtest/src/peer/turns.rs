@@ -115,7 +115,7 @@ pub async fn load_in_turns(
     let mut ceilings = Vec::new();
     for turn in 0..plan.turns {
         if !plan.ceiling.is_zero() && !halt.is_stopped() {
-            ceilings.push(ceiling(plan).await?);
+            ceilings.push(ceiling(plan).await?.exchange);
         }
         for step in 0..ways.len() {
             let place = (turn + step) % ways.len();

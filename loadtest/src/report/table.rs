@@ -208,7 +208,12 @@ fn of_generator(
         writeln!(
             formatter,
             "the generator alone: {} per second, {headroom:.1} times this{hint}",
-            grouped(rounded(ceiling))
+            grouped(rounded(ceiling.own))
+        )?;
+        writeln!(
+            formatter,
+            "with a server that does nothing: {} per second",
+            grouped(rounded(ceiling.exchange))
         )?;
     }
     let lateness = total.lateness.summary();

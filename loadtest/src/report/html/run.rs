@@ -96,7 +96,7 @@ fn head(page: &mut Page, results: &Results) {
             "at least 3 times what was measured: the generator is not the limit"
         };
         page.note(format_args!(
-            "Against a server that does nothing the generator makes {} operations a second, {verdict}.",
+            "The generator's own work allows {} operations a second, {verdict}.",
             Unit::Count.text(ceiling)
         ));
     }

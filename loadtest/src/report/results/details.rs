@@ -46,8 +46,10 @@ pub struct Details {
     pub(in crate::report) never_sent: u64,
     /// How late the generator itself was at a rate.
     pub(in crate::report) lateness: LatencySummary,
-    /// Operations a second that the generator makes against a server that does nothing.
+    /// Operations a second that the generator's own work allows.
     pub(in crate::report) ceiling_ops_per_second: Option<f64>,
+    /// Those that it makes with a server that does nothing on the same processors.
+    pub(in crate::report) exchange_ops_per_second: Option<f64>,
     /// How many times what was measured that is.
     pub(in crate::report) headroom: Option<f64>,
     pub(in crate::report) kills: Vec<KillDetails>,
@@ -137,7 +139,8 @@ impl Details {
             histogram: classes(&all.latency),
             never_sent: total.never_sent,
             lateness: total.lateness.summary(),
-            ceiling_ops_per_second: measured.ceiling,
+            ceiling_ops_per_second: measured.ceiling.map(|ceiling| ceiling.own),
+            exchange_ops_per_second: measured.ceiling.map(|ceiling| ceiling.exchange),
             headroom: measured.headroom(),
             kills: measured
                 .kills
