@@ -126,7 +126,7 @@ impl fmt::Display for Table<'_> {
         if total.never_sent > 0 {
             writeln!(
                 formatter,
-                "{} operations were due and could not be sent in time",
+                "of the operations that were due {} could not be sent in time",
                 grouped(total.never_sent)
             )?;
         }

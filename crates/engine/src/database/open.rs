@@ -435,10 +435,12 @@ fn lost(damages: &[Damage]) -> Error {
     let before = first
         .before
         .map_or_else(|| "the end".to_owned(), |id| id.to_string());
+    let places = match damages.len() {
+        1 => "a place of the log is damaged; lost".to_owned(),
+        count => format!("{count} places of the log are damaged; lost at the first"),
+    };
     let text = format!(
-        "{} places of the log are damaged; lost are transactions after {} and before {before} \
-         (log positions {} to {}): {}",
-        damages.len(),
+        "{places} are transactions after {} and before {before} (log positions {} to {}): {}",
         first.after,
         first.from,
         first

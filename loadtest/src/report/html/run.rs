@@ -63,8 +63,8 @@ fn head(page: &mut Page, results: &Results) {
     }
     if details.never_sent > 0 {
         page.note(format_args!(
-            "{} operations were due and could not be sent in time: the server did not keep up with \
-             the rate.",
+            "Of the operations that were due {} could not be sent in time: the server did not keep up \
+             with the rate.",
             details.never_sent
         ));
     }
