@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use bytes::{Bytes, BytesMut};
-use docdb_engine::{
-    Atomicity, Engine, EngineOptions, Host, Housekeeping, LogicalDb, OpenMode,
-};
+use docdb_engine::{Atomicity, Engine, EngineOptions, Host, Housekeeping, LogicalDb, OpenMode};
 use docdb_ipc::{ClientCodec, Command, Execute, Reply, Request, RequestId, Response, ServerCodec};
 use docdb_types::{
     Action, Change, CollectionId, CollectionName, DatabaseId, DatabaseName, DatabaseUid, Document,
