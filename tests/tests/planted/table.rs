@@ -67,11 +67,11 @@ static HEALING: Harness = Harness {
     filter: &[],
     settings: &[],
 };
-/// Alone: with it, whatever does all that is due is never done.
+/// Alone: with it, whoever does all that is due never ends.
 static SCRUB_OFF: Harness = Harness {
     package: "docdb-engine",
     test: "healing",
-    filter: &["an_interval_of_zero_and_a_disabled_healing_never_scrub"],
+    filter: &["an_interval_of_zero_is_off_and_not_always"],
     settings: &[],
 };
 /// A real server and the independent checker.

@@ -54,3 +54,25 @@ impl Default for HealingOptions {
         Self::DEFAULT
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_of_zero_is_off_and_not_always() {
+        assert!(HealingOptions::DEFAULT.scrubs());
+        for off in [
+            HealingOptions {
+                interval: Duration::ZERO,
+                ..HealingOptions::DEFAULT
+            },
+            HealingOptions {
+                enabled: false,
+                ..HealingOptions::DEFAULT
+            },
+        ] {
+            assert!(!off.scrubs());
+        }
+    }
+}
