@@ -246,10 +246,13 @@ impl<'v> Walk<'v> {
         };
         let (from, to) = (self.at, header.base);
         let before = Some(header.previous_transaction.next());
-        if to > from {
+        // What a checkpoint covers in front of the first segment was trimmed, or is a backup's.
+        let is_trimmed = from == Lsn::ZERO && to <= self.covered.lsn;
+        let is_gap = to > from;
+        if is_gap && !is_trimmed {
             let name = self.names.name(LogFile::Sealed(header.number.max(2) - 1));
             self.lose(&name, 0, Corruption::MissingSegment, from, Some(to), before);
-        } else if self.link.is_some_and(|link| link != known) {
+        } else if !is_gap && self.link.is_some_and(|link| link != known) {
             self.lose(
                 &found.name,
                 0,
