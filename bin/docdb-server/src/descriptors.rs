@@ -5,7 +5,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// What the process needs beside databases and connections: the runtime, locks, listeners, HTTP.
 const OWN: u64 = 96;
-/// What an open database needs: its log segments, its data files, one being written.
+/// What an open database mostly needs: its log segments, its data files, one being written. Where
+/// databases have more, fewer of them are kept open.
 const PER_DATABASE: u64 = 8;
 
 /// Databases and connections that fit.
@@ -24,6 +25,7 @@ pub(crate) fn fit(options: &mut ServiceOptions) {
     };
     let limit = raise();
     let room = room(limit, wanted);
+    options.engine.max_open_files = files(limit, room);
     if room == wanted {
         return;
     }
@@ -67,6 +69,15 @@ fn room(limit: u64, wanted: Room) -> Room {
         databases,
         connections: wanted.connections.min(rest).max(1),
     }
+}
+
+/// What is left for the files of databases when every connection is there, and one file of each
+/// database that is open may be in the making.
+fn files(limit: u64, room: Room) -> u64 {
+    let taken = OWN
+        .saturating_add(room.connections)
+        .saturating_add(room.databases);
+    limit.saturating_sub(taken).max(1)
 }
 
 #[cfg(test)]

@@ -61,6 +61,10 @@ pub struct EngineOptions {
     pub database_memory_bytes: u64,
     /// Open databases beyond which the least recently used one without users is closed, 1 and up.
     pub max_open_databases: usize,
+    /// Files of open databases beyond which the least recently used database without users is closed,
+    /// 1 and up. Looked at when a database is opened and when one has made a checkpoint; a file that is
+    /// being written or copied is not counted.
+    pub max_open_files: u64,
     /// How long a database without users stays open after its last use; zero: for ever.
     pub idle_timeout: Duration,
     /// Bounds on documents and requests.
@@ -160,6 +164,7 @@ impl EngineOptions {
             global_memory_bytes: 1024 * MIB,
             database_memory_bytes: 256 * MIB,
             max_open_databases: 100,
+            max_open_files: u64::MAX,
             idle_timeout: Duration::from_secs(5 * 60),
             limits: Limits::DEFAULT,
             transactions: TransactionLimits::DEFAULT,
@@ -235,6 +240,12 @@ impl EngineOptions {
             "max_open_databases",
             self.max_open_databases > 0,
             &self.max_open_databases,
+            "1 and up",
+        )?;
+        rule(
+            "max_open_files",
+            self.max_open_files > 0,
+            &self.max_open_files,
             "1 and up",
         )?;
         self.validate_limits()
@@ -396,7 +407,7 @@ mod tests {
     #[test]
     fn each_wrong_field_is_named() {
         type Break = fn(&mut EngineOptions);
-        let cases: [(&str, Break); 22] = [
+        let cases: [(&str, Break); 23] = [
             ("data_directory", |o| o.data_directory = PathBuf::new()),
             ("wal_directory", |o| o.wal_directory = PathBuf::new()),
             ("fsync_interval", |o| o.fsync_interval = Duration::ZERO),
@@ -416,6 +427,7 @@ mod tests {
             ("global_memory_bytes", |o| o.global_memory_bytes = 1),
             ("database_memory_bytes", |o| o.database_memory_bytes = 0),
             ("max_open_databases", |o| o.max_open_databases = 0),
+            ("max_open_files", |o| o.max_open_files = 0),
             ("limits.document_bytes", |o| {
                 o.limits.document_bytes = (16 << 20) + 1;
             }),

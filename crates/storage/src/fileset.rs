@@ -224,6 +224,14 @@ impl FileSet {
         is_any_left
     }
 
+    /// How many data files are open: the live ones, and the retired ones that are still read.
+    #[must_use]
+    pub fn open_files(&self) -> u64 {
+        let retired = self.shared.retired.lock().len();
+        let live = self.shared.files.read().len();
+        (live + retired) as u64
+    }
+
     /// Bytes of all live data files.
     #[must_use]
     pub fn file_bytes(&self) -> u64 {

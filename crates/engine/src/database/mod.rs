@@ -173,6 +173,12 @@ impl LogicalDb {
         data + self.uncovered_bytes()
     }
 
+    /// Files that it has open: segments of the log, and data files, those among them that are replaced
+    /// and still read.
+    pub(crate) fn open_files(&self) -> u64 {
+        self.log.statistics().segments + self.files.open_files()
+    }
+
     fn uncovered_bytes(&self) -> u64 {
         let end = self.log.end().get();
         end.saturating_sub(self.covered().get())

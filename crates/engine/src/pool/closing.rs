@@ -70,14 +70,19 @@ impl<D: Databases> Pool<D> {
         true
     }
 
-    /// Counts a database that is being opened in, and closes the least recently used ones without
-    /// users while there are more than allowed, or memory has run out. Where all are in use, there
-    /// will be more.
+    /// Counts a database that is being opened in, and makes room for it.
     pub(super) fn make_room_for(&self, slot: &Arc<Slot<D::Database>>) {
         let mut residents = self.residents.lock();
         residents.insert(slot.identity.id, Arc::clone(slot));
         residents.retain(|_, slot| slot.state().is_resident());
         drop(residents);
+        self.make_room();
+    }
+
+    /// Closes the least recently used databases without users while there are more than allowed, or
+    /// they have more files open than allowed, or memory has run out. Where all are in use, there will
+    /// be more.
+    pub(super) fn make_room(&self) {
         while self.is_crowded() {
             let Some(slot) = self.least_recently_used() else {
                 return;
@@ -90,8 +95,15 @@ impl<D: Databases> Pool<D> {
 
     fn is_crowded(&self) -> bool {
         let residents = self.residents.lock();
-        let resident = residents.values().filter(|slot| slot.state().is_resident());
-        resident.count() > self.max_open || self.budget.is_exhausted()
+        let (mut count, mut files) = (0_usize, 0_u64);
+        for slot in residents.values() {
+            let state = slot.state();
+            count += usize::from(state.is_resident());
+            if let State::Open(database) = &*state {
+                files = files.saturating_add(D::open_files(database));
+            }
+        }
+        count > self.max_open || files > self.max_open_files || self.budget.is_exhausted()
     }
 
     fn least_recently_used(&self) -> Option<Arc<Slot<D::Database>>> {

@@ -45,6 +45,9 @@ pub(crate) trait Databases: Send + Sync + 'static {
     /// Whether nothing depends on it that holds no handle to it, such as a snapshot.
     fn is_idle(database: &Self::Database) -> bool;
 
+    /// Files that it has open, its log among them.
+    fn open_files(database: &Self::Database) -> u64;
+
     /// Makes a checkpoint, syncs, and ends it: on return, success or not, nothing writes to its
     /// files any more, and its users are answered `DbNotActive`.
     fn close(&self, database: &Self::Database) -> Result<(), Error>;

@@ -209,6 +209,10 @@ impl Databases for LogicalDatabases {
         database.index.open_snapshots() == 0 && !database.healing.is_scanning()
     }
 
+    fn open_files(database: &LogicalDb) -> u64 {
+        database.open_files()
+    }
+
     fn close(&self, database: &LogicalDb) -> Result<(), Error> {
         let closed = database.close();
         self.totals.closed(database);

@@ -30,6 +30,7 @@ pub(crate) struct Pool<D: Databases> {
     pub(super) schedule: Arc<Schedule>,
     pub(super) budget: Arc<MemoryBudget>,
     pub(super) max_open: usize,
+    pub(super) max_open_files: u64,
     /// Zero: never.
     pub(super) idle_timeout: Duration,
     pub(super) fsync_interval: Duration,
@@ -93,6 +94,7 @@ impl<D: Databases> Pool<D> {
         let pool = Self {
             schedule: Schedule::new(Arc::clone(&host.clock)),
             max_open: options.max_open_databases,
+            max_open_files: options.max_open_files,
             idle_timeout: options.idle_timeout,
             fsync_interval: options.fsync_interval,
             scrub_interval: options.healing.scrubs().then_some(options.healing.interval),

@@ -120,7 +120,12 @@ impl<D: Databases> Pool<D> {
         D::signals(&database).begin(task);
         match task {
             Task::Sync(_) => self.databases.sync(&database),
-            Task::Checkpoint(_) => self.databases.checkpoint(&database),
+            Task::Checkpoint(_) => {
+                let made = self.databases.checkpoint(&database);
+                // It has one more file open.
+                self.make_room();
+                made
+            }
             Task::Compact(_) => self.databases.compact(&database),
             Task::Expire(_) => {
                 self.databases.expire_snapshots(&database);

@@ -31,6 +31,7 @@ pub(super) struct Sheet {
     pub(super) syncs: AtomicU64,
     pub(super) checkpoints: AtomicU64,
     pub(super) scrubs: AtomicU64,
+    pub(super) files: AtomicU64,
 }
 
 /// Calls that can be held up or made to fail.
@@ -220,11 +221,16 @@ impl Databases for Sheets {
             syncs: AtomicU64::new(0),
             checkpoints: AtomicU64::new(0),
             scrubs: AtomicU64::new(0),
+            files: AtomicU64::new(1),
         }))
     }
 
     fn signals(database: &Sheet) -> &Signals {
         &database.signals
+    }
+
+    fn open_files(database: &Sheet) -> u64 {
+        database.files.load(Ordering::SeqCst)
     }
 
     fn is_idle(database: &Sheet) -> bool {

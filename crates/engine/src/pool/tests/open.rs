@@ -201,6 +201,35 @@ fn unused_databases_give_their_memory_back_when_there_is_none_left() {
 }
 
 #[test]
+fn unused_databases_make_room_when_too_many_files_are_open() {
+    let sheets = sheets();
+    let options = EngineOptions {
+        max_open_files: 10,
+        ..EngineOptions::default()
+    };
+    let pool = pool_with(&sheets, &options);
+    let clock = sheets.disk.clock();
+    let open = |text| {
+        clock.advance(Duration::from_secs(1));
+        pool.open_named(&name(text), CreateIfMissing).unwrap().0
+    };
+    open("idle").files.store(2, Ordering::SeqCst);
+    let used = open("used");
+    used.files.store(8, Ordering::SeqCst);
+    open("also idle");
+    assert_eq!(*sheets.closed.lock(), Vec::<String>::new());
+    open("next");
+    assert_eq!(*sheets.closed.lock(), ["idle"]);
+
+    // Those in use may have too many; what a checkpoint adds counts at once.
+    used.files.store(99, Ordering::SeqCst);
+    used.signals.want_checkpoint();
+    pool.tick();
+    assert_eq!(*sheets.closed.lock(), ["idle", "also idle", "next"]);
+    assert!(pool.get(used.identity.id).is_some());
+}
+
+#[test]
 fn a_stopped_pool_has_closed_everything_and_opens_nothing() {
     let sheets = sheets();
     let pool = pool(&sheets);
