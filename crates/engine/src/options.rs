@@ -63,7 +63,7 @@ pub struct EngineOptions {
     pub max_open_databases: usize,
     /// Files of open databases beyond which the least recently used database without users is closed,
     /// 1 and up. Looked at when a database is opened and when one has made a checkpoint; a file that is
-    /// being written or copied is not counted.
+    /// being written or removed is not counted.
     pub max_open_files: u64,
     /// How long a database without users stays open after its last use; zero: for ever.
     pub idle_timeout: Duration,

@@ -48,7 +48,7 @@ fn taken(directory: &Path) -> Taken {
 #[test]
 fn databases_touched_in_turn_take_no_more_than_those_that_may_be_open() {
     let tenants = std::env::var("DOCDB_TENANTS").map_or(DEFAULT_TENANTS, |it| it.parse().unwrap());
-    let most_open = (tenants / 50).max(8);
+    let most_open = (tenants / 50).max(16);
     let most_files = most_open * 4;
     let directory = tempfile::tempdir().unwrap();
     let options = EngineOptions {
@@ -91,11 +91,11 @@ fn databases_touched_in_turn_take_no_more_than_those_that_may_be_open() {
         unreachable!()
     };
     for mark in &marks {
-        // The database that was opened last has its files beside what is allowed, and others may be
-        // in the making; the lock of each directory is no database's.
-        assert!(mark.files <= most_files + 16, "{mark:?}");
+        // Beside what is allowed: the files of the database that was opened last, those that one
+        // merge writes and removes, and the locks of the directories.
+        assert!(mark.files <= most_files + 32, "{mark:?}");
         assert!(
-            mark.descriptors as u64 <= most_files + 16 + 32,
+            mark.descriptors as u64 <= most_files + 32 + 32,
             "more than files is open: {mark:?}"
         );
     }
