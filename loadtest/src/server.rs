@@ -180,7 +180,7 @@ pub fn serve(directory: &Path) -> Result<(), OwnServerError> {
     options.engine.data_directory = directory.join("data");
     options.engine.wal_directory = wal_in(directory);
     // As the server sets it.
-    options.engine.preallocate_bytes = 1 << 20;
+    options.engine.preallocate_bytes = 256 << 10;
     let service = runtime.block_on(Service::start(options))?;
     let mut rest = Vec::new();
     std::io::stdin().read_to_end(&mut rest)?;

@@ -13,6 +13,7 @@ use docdb_wal::{Lsn, Removal};
 use crate::commit::closed;
 use crate::database::{Held, LogicalDb, MaintenanceRun, Missed};
 use crate::healing::{HealSource, HealTrigger, Healed, Witness};
+use crate::pace::Pace;
 use crate::trouble;
 
 /// Entries of the index that are looked at under one lock.
@@ -81,7 +82,10 @@ impl LogicalDb {
         {
             made = checkpointer.run(self, scope);
         }
-        let report = made.map_err(|error| error.in_database(&self.identity.name))?;
+        let report = made.map_err(|error| {
+            self.note_covering(self.covered());
+            error.in_database(&self.identity.name)
+        })?;
         if report.data_file_bytes > 0 {
             let run = MaintenanceRun {
                 finished_at: self.unix_time(),
@@ -171,6 +175,7 @@ impl Checkpointer {
                 database,
                 at_cut: at_cut.map(|held| &held.versions),
                 writer: writer.map_err(trouble::of_storage)?,
+                pace: Pace::begin(database),
                 names_losses,
                 losses: Vec::new(),
             };
@@ -197,6 +202,7 @@ impl Checkpointer {
         let mut committer = database.committer.lock();
         let log = committer.log.as_ref().ok_or_else(closed)?;
         let covered = LogPosition::new(log.end().get());
+        database.note_covering(log.end());
         if database.index.last_applied() != self.manifest.last_transaction {
             committer.log_keys(database)?;
         }
@@ -313,6 +319,7 @@ struct Copy<'a> {
     /// What is written as it was then; `None`: what is replaced meanwhile is left out.
     at_cut: Option<&'a Snapshot>,
     writer: DataFileWriter,
+    pace: Pace<'a>,
     /// Whether a damaged record becomes one that says what is lost.
     names_losses: bool,
     losses: Vec<Witness>,
@@ -371,8 +378,9 @@ impl Copy<'_> {
                 kind,
                 payload: &text,
             })
-            .map(drop)
-            .map_err(trouble::of_storage)
+            .map_err(trouble::of_storage)?;
+        self.pace.keep(text.len() as u64);
+        Ok(())
     }
 
     /// Writes that the log has lost a document, where its bytes are read and are not what was

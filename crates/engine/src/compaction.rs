@@ -7,15 +7,16 @@
 use std::time::Duration;
 
 use docdb_storage::{
-    CompactionCandidate, CompactionPolicy, DataFileMetadata, DataFileNumber, DataFileRecord, Merge,
-    MergeStep, StorageError,
+    CompactionCandidate, CompactionPolicy, DataFileMetadata, DataFileNumber, DataFileRecord,
+    FooterEntry, Merge, MergeStep, StorageError,
 };
-use docdb_types::Error;
+use docdb_types::{DocumentId, Error};
 use parking_lot::MutexGuard;
 
 use crate::checkpoint::Checkpointer;
 use crate::database::{LogicalDb, MaintenanceRun};
 use crate::healing::HealTrigger;
+use crate::pace::Pace;
 use crate::trouble;
 
 /// Dead share that is left alone in a database that nobody writes to. While it is written to, more
@@ -205,6 +206,23 @@ fn quiet(policy: &CompactionPolicy) -> CompactionPolicy {
     }
 }
 
+/// What a merge does about a record, at the pace that is kept beside commits.
+pub(crate) fn merge_step(
+    database: &LogicalDb,
+    pace: &mut Pace<'_>,
+    file: DataFileNumber,
+    entry: &FooterEntry<DocumentId>,
+) -> MergeStep {
+    if database.is_ending() {
+        return MergeStep::Stop;
+    }
+    let step = MergeStep::of(database.index.needs(file, entry));
+    if step == MergeStep::Copy {
+        pace.keep(u64::from(entry.payload_bytes));
+    }
+    step
+}
+
 impl Checkpointer {
     fn plan(&self, database: &LogicalDb, policy: &CompactionPolicy) -> Option<Vec<DataFileNumber>> {
         let files = database.files.view();
@@ -246,13 +264,8 @@ impl Checkpointer {
             parity: database.options.healing.parity(),
             metadata: &metadata,
         };
-        let merged = merge.run(&mut |file, entry| {
-            if database.is_ending() {
-                MergeStep::Stop
-            } else {
-                MergeStep::of(database.index.needs(file, entry))
-            }
-        });
+        let mut pace = Pace::begin(database);
+        let merged = merge.run(&mut |file, entry| merge_step(database, &mut pace, file, entry));
         self.use_up_number();
         let record = match merged {
             Ok(record) => record,

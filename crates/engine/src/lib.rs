@@ -48,6 +48,7 @@ mod compaction;
 mod database;
 mod healing;
 mod options;
+mod pace;
 pub mod patch;
 mod pool;
 mod quota;

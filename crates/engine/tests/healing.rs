@@ -589,121 +589,18 @@ fn flip_somewhere(directory: &Path, round: u64) {
     }
 }
 
-/// A disk whose reads of data files are watched.
-mod watched {
-    use std::ffi::OsStr;
-    use std::io;
-    use std::path::Path;
-    use std::sync::Arc;
-
-    use docdb_vfs::{Entry, File, Lock, LockError, OpenMode, Vfs};
-
-    pub(super) type Watch = Arc<dyn Fn() + Send + Sync>;
-
-    pub(super) struct Disk {
-        pub(super) disk: Arc<dyn Vfs>,
-        /// Called in front of each read.
-        pub(super) watch: Watch,
-    }
-
-    struct Watched {
-        file: Arc<dyn File>,
-        watch: Watch,
-    }
-
-    impl Vfs for Disk {
-        fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
-            let file = self.disk.open(path, mode)?;
-            if !path.to_string_lossy().contains(".data.") {
-                return Ok(file);
-            }
-            let watch = Arc::clone(&self.watch);
-            Ok(Arc::new(Watched { file, watch }))
-        }
-
-        fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-            self.disk.rename(from, to)
-        }
-
-        fn remove(&self, path: &Path) -> io::Result<()> {
-            self.disk.remove(path)
-        }
-
-        fn list(&self, dir: &Path) -> io::Result<Vec<Entry>> {
-            self.disk.list(dir)
-        }
-
-        fn list_prefixed(&self, dir: &Path, prefix: &OsStr) -> io::Result<Vec<Entry>> {
-            self.disk.list_prefixed(dir, prefix)
-        }
-
-        fn create_dir(&self, dir: &Path) -> io::Result<()> {
-            self.disk.create_dir(dir)
-        }
-
-        fn exists(&self, path: &Path) -> io::Result<bool> {
-            self.disk.exists(path)
-        }
-
-        fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-            self.disk.sync_dir(dir)
-        }
-
-        fn lock(&self, path: &Path) -> Result<Box<dyn Lock>, LockError> {
-            self.disk.lock(path)
-        }
-
-        fn available_bytes(&self, path: &Path) -> io::Result<u64> {
-            self.disk.available_bytes(path)
-        }
-    }
-
-    impl File for Watched {
-        fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-            (self.watch)();
-            self.file.read_at(buf, offset)
-        }
-
-        fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
-            self.file.write_at(buf, offset)
-        }
-
-        fn set_len(&self, length: u64) -> io::Result<()> {
-            self.file.set_len(length)
-        }
-
-        fn length(&self) -> io::Result<u64> {
-            self.file.length()
-        }
-
-        fn sync_data(&self) -> io::Result<()> {
-            self.file.sync_data()
-        }
-
-        fn sync_all(&self) -> io::Result<()> {
-            self.file.sync_all()
-        }
-
-        fn drop_cache(&self) -> io::Result<()> {
-            self.file.drop_cache()
-        }
-    }
-}
-
+/// Calls `watch` in front of each read of a data file.
 fn filled_and_watched(
     disk: &SimVfs,
     options: EngineOptions,
     watch: impl Fn() + Send + Sync + 'static,
 ) -> (Engine, Arc<LogicalDb>) {
-    let files = watched::Disk {
-        disk: disk.host().files,
-        watch: Arc::new(watch),
-    };
-    let host = Host {
-        files: Arc::new(files),
-        ..disk.host()
-    };
-    let engine = Engine::open(host, options).unwrap();
+    disk.watch(move |kind, path| {
+        if kind == CallKind::Read && path.to_string_lossy().contains(".data.") {
+            watch();
+        }
+    });
+    let engine = Engine::open(disk.host(), options).unwrap();
     let database = create(&engine, "a");
     for number in 1..=DOCUMENTS {
         write(&database, number, 0);

@@ -1,7 +1,7 @@
 //! The bugs. The names PB1 to PB24 are those of the list that the project was planned with;
 //! docs/faults.md says which of them have no place here. TB1 to TB4 are those of transactions, HB1 to
 //! HB8 those of healing below the engine, HB9 to HB20 those of healing in it, BB1 to BB3 those of backups
-//! and of the removal of what they copy.
+//! and of the removal of what they copy, CB1 to CB3 those of what is done beside commits.
 
 /// A test that is to catch a bug.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,6 +43,12 @@ static CALLS: Harness = Harness {
 static TABLE: Harness = Harness {
     package: "docdb-wal",
     test: "recovery_table",
+    filter: &[],
+    settings: &[],
+};
+static BESIDE: Harness = Harness {
+    package: "docdb-engine",
+    test: "beside_commits",
     filter: &[],
     settings: &[],
 };
@@ -514,5 +520,29 @@ pub(crate) static BUGS: &[Bug] = &[
         healthy: ".extract_if(.., |file| Arc::strong_count(file) == 1)",
         planted: ".extract_if(.., |file| BUG || Arc::strong_count(file) == 1)",
         harness: &FILES,
+    },
+    Bug {
+        name: "CB1",
+        what: "commits wait while a merge stores its manifest",
+        file: "crates/engine/src/compaction.rs",
+        healthy: "self.store_manifest(record, metadata)?;",
+        planted: "let held = BUG.then(|| database.committer.lock());\n        self.store_manifest(record, metadata)?;\n        drop(held);",
+        harness: &BESIDE,
+    },
+    Bug {
+        name: "CB2",
+        what: "commits wait while the log leaves the disk",
+        file: "crates/engine/src/checkpoint.rs",
+        healthy: "let removed = detached.remove(removal);",
+        planted: "let held = BUG.then(|| database.committer.lock());\n        let removed = detached.remove(removal);\n        drop(held);",
+        harness: &BESIDE,
+    },
+    Bug {
+        name: "CB3",
+        what: "a checkpoint that runs is asked for again",
+        file: "crates/engine/src/database/write.rs",
+        healthy: ".saturating_sub(self.covering().get());",
+        planted: ".saturating_sub(if BUG { self.covered() } else { self.covering() }.get());",
+        harness: &BESIDE,
     },
 ];

@@ -10,11 +10,9 @@ use docdb_vfs::{File, Host, OpenMode};
 
 use crate::trouble;
 
-/// Bytes that are moved at a time.
-const PART_BYTES: usize = 1 << 20;
-/// Bytes after which what was written is synced: a little at a time, so that the syncs of commits
-/// never stand behind much of it.
-const SYNC_BYTES: u64 = 8 << 20;
+/// Bytes that are moved at a time, and synced: a little, so that the syncs of commits never stand behind
+/// much of it.
+const PART_BYTES: usize = 256 << 10;
 
 /// What limits the speed of copying.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +58,7 @@ pub(super) fn copy(
     let target = host.files.open(to, OpenMode::CreateNew)?;
     let mut hasher = crc32fast::Hasher::new();
     let mut part = vec![0; PART_BYTES];
-    let (mut offset, mut synced) = (0, 0);
+    let mut offset = 0;
     while offset < length {
         let wanted = usize::try_from(length - offset).unwrap_or(PART_BYTES);
         let place = part.get_mut(..wanted.min(PART_BYTES)).unwrap_or_default();
@@ -74,10 +72,7 @@ pub(super) fn copy(
         hasher.update(bytes);
         target.write_all_at(bytes, offset)?;
         offset += count as u64;
-        if offset - synced >= SYNC_BYTES {
-            target.sync_data()?;
-            synced = offset;
-        }
+        target.sync_data()?;
         pace.keep(host, count);
     }
     target.sync_all()?;

@@ -65,6 +65,8 @@ pub struct LogicalDb {
     pub(crate) reserve: Arc<Reserve>,
     /// How far data files cover the log, as a log position.
     covered: AtomicU64,
+    /// As far, or as far as the checkpoint that runs is going to.
+    covering: AtomicU64,
     /// Payload bytes of requests that are queued or running.
     requested_bytes: AtomicU64,
     texts: Arc<texts::Texts>,
@@ -121,6 +123,16 @@ impl LogicalDb {
     /// Notes how far data files cover the log.
     pub(crate) fn note_covered(&self, covered: Lsn) {
         self.covered.store(covered.get(), Ordering::Relaxed);
+    }
+
+    /// How far data files cover the log, or are going to by the checkpoint that runs.
+    pub(crate) fn covering(&self) -> Lsn {
+        Lsn::new(self.covering.load(Ordering::Relaxed))
+    }
+
+    /// Notes how far a checkpoint that has begun is going to cover the log, or that it does not.
+    pub(crate) fn note_covering(&self, covering: Lsn) {
+        self.covering.store(covering.get(), Ordering::Relaxed);
     }
 
     /// Notes what the idempotency keys take.
@@ -182,6 +194,12 @@ impl LogicalDb {
     fn uncovered_bytes(&self) -> u64 {
         let end = self.log.end().get();
         end.saturating_sub(self.covered().get())
+    }
+
+    /// How much of the log is uncovered, in units of what a checkpoint is made for.
+    pub(crate) fn lag(&self) -> f64 {
+        let due = self.options.checkpoint_bytes.unwrap_or(u64::MAX);
+        self.uncovered_bytes() as f64 / due as f64
     }
 
     /// Whether its quota lets it take so many bytes more. Where not, whatever could be given back is

@@ -118,6 +118,7 @@ impl LogicalDb {
             gathering: Gathering::default(),
             clock: Arc::clone(&host.clock),
             covered: AtomicU64::new(manifest_covered),
+            covering: AtomicU64::new(manifest_covered),
             requested_bytes: AtomicU64::new(0),
             texts: Texts::new(memory.sibling()),
             counters: Counters {

@@ -165,6 +165,7 @@ impl LogicalDb {
         std::mem::forget(guard);
         self.requested_bytes.fetch_sub(bytes, Ordering::Relaxed);
         self.publish_memory();
+        self.signals.traffic().note_commit();
         let step = self.clock.monotonic().saturating_sub(begun);
         self.gathering.note_step(taken, step);
         leadership.finish()
@@ -178,7 +179,7 @@ impl LogicalDb {
         if self.options.fsync == FsyncMode::Interval && log.durable() < log.end() {
             self.signals.want_sync();
         }
-        let uncovered = log.end().get().saturating_sub(self.covered().get());
+        let uncovered = log.end().get().saturating_sub(self.covering().get());
         if self
             .options
             .checkpoint_bytes

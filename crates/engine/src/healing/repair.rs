@@ -1,14 +1,16 @@
 //! Rewriting what is damaged, to a new place.
 
 use docdb_storage::{
-    DataFileNumber, HealedMerge, IndexKey, MendSource, Merge, MergeStep, StorageError, Unread,
+    DataFileNumber, HealedMerge, IndexKey, MendSource, Merge, StorageError, Unread,
 };
 use docdb_types::{Code, Error};
 
 use super::state::Work;
 use super::{HealSource, HealTrigger, Healed, Witness};
 use crate::checkpoint::Checkpointer;
+use crate::compaction::merge_step;
 use crate::database::LogicalDb;
+use crate::pace::Pace;
 use crate::trouble;
 
 impl LogicalDb {
@@ -95,16 +97,11 @@ impl Checkpointer {
             parity: database.options.healing.parity(),
             metadata: &metadata,
         };
+        let mut pace = Pace::begin(database);
         // Asked for once: what the log does not have may stand where the disk does not read.
         let mut is_log_read = None;
         let merged = merge.run_healing(
-            &mut |file, entry| {
-                if database.is_ending() {
-                    MergeStep::Stop
-                } else {
-                    MergeStep::of(database.index.needs(file, entry))
-                }
-            },
+            &mut |file, entry| merge_step(database, &mut pace, file, entry),
             &mut |_, entry| {
                 let key = entry.key.encode();
                 let copy = database.logs_copy(entry.collection, key.as_ref(), entry.transaction)?;

@@ -6,6 +6,8 @@ use docdb_types::DatabaseId;
 use docdb_vfs::Clock;
 use parking_lot::{Condvar, Mutex};
 
+use crate::pace::Traffic;
+
 /// Something to be done beside requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Task {
@@ -92,6 +94,12 @@ impl Agenda {
         self.state.lock().due.first().map(|(at, _)| *at)
     }
 
+    /// How many tasks are due at `now`, and not begun.
+    fn overdue(&self, now: Duration) -> usize {
+        let state = self.state.lock();
+        state.due.iter().take_while(|(at, _)| *at <= now).count()
+    }
+
     /// Waits for the first task that is due, and takes it out; `None` once stopped.
     pub(crate) fn wait(&self, clock: &dyn Clock) -> Option<Task> {
         let mut state = self.state.lock();
@@ -138,6 +146,7 @@ pub(crate) struct Schedule {
     pub(crate) compactions: Agenda,
     pub(crate) healings: Agenda,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) traffic: Traffic,
 }
 
 impl Schedule {
@@ -148,6 +157,7 @@ impl Schedule {
             compactions: Agenda::default(),
             healings: Agenda::default(),
             clock,
+            traffic: Traffic::default(),
         })
     }
 
@@ -168,6 +178,12 @@ impl Schedule {
     pub(crate) fn next_due(&self) -> Option<Duration> {
         let agendas = [&self.syncs, &self.upkeep, &self.compactions, &self.healings];
         agendas.into_iter().filter_map(Agenda::next_due).min()
+    }
+
+    /// How many databases wait for their checkpoint or their compaction.
+    pub(crate) fn waiting(&self) -> usize {
+        let now = self.clock.monotonic();
+        self.upkeep.overdue(now) + self.compactions.overdue(now)
     }
 
     /// Stops all agendas.

@@ -7,6 +7,7 @@ use docdb_vfs::Clock;
 use parking_lot::Mutex;
 
 use super::schedule::{Schedule, Task};
+use crate::pace::Traffic;
 
 /// How long a checkpoint that failed is left alone at first, and at most: it has copied what the next
 /// one copies again, and every commit wants the next one.
@@ -131,6 +132,16 @@ impl Signals {
     /// Asks for the scrub to go on; of several wishes the earliest counts.
     pub(crate) fn want_scrub(&self, delay: Duration) {
         self.schedule.put(Task::Scrub(self.database), delay);
+    }
+
+    /// What all databases of the engine commit.
+    pub(crate) fn traffic(&self) -> &Traffic {
+        &self.schedule.traffic
+    }
+
+    /// How many databases wait for work that is done beside commits.
+    pub(crate) fn waiting(&self) -> usize {
+        self.schedule.waiting()
     }
 
     /// The wall clock, since 1970.

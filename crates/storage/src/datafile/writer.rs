@@ -23,9 +23,9 @@ use crate::{DataFileNumber, DataFileRecord, StorageError, StorageHome};
 const BUFFER_BYTES: usize = 256 * 1024;
 /// Payloads from this length on are written without being gathered.
 const LARGE_PAYLOAD_BYTES: usize = BUFFER_BYTES / 2;
-/// The file is synced every so many bytes, so that no single sync keeps the disk from commits for
-/// long.
-const SYNC_STRIDE_BYTES: u64 = 8 << 20;
+/// A file is synced every so many bytes: the sync of a commit stands behind no more than these.
+/// Megabytes at a time make it wait ten times as long, and the file is written no faster.
+pub(crate) const SYNC_STRIDE_BYTES: u64 = BUFFER_BYTES as u64;
 
 /// Writes a data file, record by record, under a temporary name; [`finish`](Self::finish) makes it
 /// durable and gives it its name.
@@ -234,6 +234,12 @@ impl DataFileWriter {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
+        bytes
+            .chunks(SYNC_STRIDE_BYTES as usize)
+            .try_for_each(|part| self.write_part(part))
+    }
+
+    fn write_part(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
         let failed = |source| StorageError::io(FileAction::Write, &self.temporary, source);
         self.file
             .write_all_at(bytes, self.written)

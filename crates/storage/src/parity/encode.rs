@@ -9,15 +9,13 @@ use super::geometry::{BLOCK_BYTES, Geometry, Parity, SUMS_PER_PAGE};
 use super::header::{HEADER_BYTES, ParityHeader};
 use super::stripe::StripeEncoder;
 use super::sums::{block_sum, encode_page};
-use crate::datafile::FileIdentity;
+use crate::datafile::{FileIdentity, SYNC_STRIDE_BYTES};
 use crate::error::FileAction;
 use crate::names::temporary_path;
 use crate::{StorageError, StorageHome};
 
 /// Data blocks of neighbouring stripes that are computed together, about: a megabyte at a time.
 const RUN_BLOCKS: u64 = 256;
-/// The file is synced every so many bytes of parity, as data files are.
-const SYNC_STRIDE_BYTES: u64 = 8 << 20;
 
 /// A data file that is to get its parity.
 pub(crate) struct ParityJob<'a> {

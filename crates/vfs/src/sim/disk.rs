@@ -12,6 +12,7 @@ use super::entropy::Chance;
 use super::fault::{FaultKind, FaultPlan, Index, power_loss};
 use super::inode::{Change, Inode};
 use super::names::{DirectoryId, FileId, NameChange, Names, Node, Place};
+use super::watch::Watch;
 use crate::OpenMode;
 
 /// Space that a disk without a capacity claims to have left.
@@ -36,6 +37,7 @@ pub(super) struct Disk {
     pub(super) capacity_bytes: Option<u64>,
     /// The process id of whoever uses the disk, one higher after each crash.
     pub(super) pid: u32,
+    pub(super) watch: Watch,
 }
 
 /// The call at which the power is cut.
@@ -77,6 +79,7 @@ impl Disk {
             faults: FaultPlan::default(),
             capacity_bytes: None,
             pid: 1,
+            watch: Watch::default(),
         }
     }
 

@@ -13,6 +13,7 @@ use super::entropy::{SimEntropy, mix};
 use super::fault::{Fault, power_loss};
 use super::handle::{SimFile, SimLock};
 use super::names::Node;
+use super::watch::{Watch, show};
 use crate::{Entry, EntryKind, File, Host, Lock, LockError, OpenMode, Vfs};
 
 /// A simulated disk with its clock and its randomness. Clones are handles to the same disk.
@@ -129,6 +130,13 @@ impl SimVfs {
         self.disk.lock().faults.arm(fault);
     }
 
+    /// Shows every call from now on to `watcher`, before it reaches the disk: what kind it is, and
+    /// the path that it names or that its file was opened by. A watcher may block, which holds up
+    /// that call alone.
+    pub fn watch(&self, watcher: impl Fn(CallKind, &Path) + Send + Sync + 'static) {
+        self.disk.lock().watch = Watch::by(watcher);
+    }
+
     /// Disarms every fault. What they have lost stays lost.
     pub fn clear_faults(&self) {
         self.disk.lock().faults.clear();
@@ -157,6 +165,7 @@ pub(super) fn perform<T>(
     call: &Call<'_>,
     perform: impl FnOnce(&mut Disk) -> io::Result<T>,
 ) -> io::Result<T> {
+    show(disk, call);
     let mut disk = disk.lock();
     match disk.admit(call)? {
         Fate::Passes | Fate::Short | Fate::Lies => perform(&mut disk),
@@ -228,8 +237,10 @@ impl Vfs for SimVfs {
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        let call = Call::new(CallKind::SyncDir, dir);
+        show(&self.disk, &call);
         let mut disk = self.disk.lock();
-        let fate = disk.admit(&Call::new(CallKind::SyncDir, dir))?;
+        let fate = disk.admit(&call)?;
         let directory = disk.names.visible.directory(dir);
         match fate {
             Fate::Passes | Fate::Short => disk.sync_dir(directory?),

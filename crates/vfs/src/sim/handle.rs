@@ -12,6 +12,7 @@ use super::disk::{Disk, Fate};
 use super::fault::power_loss;
 use super::file_system::perform;
 use super::names::FileId;
+use super::watch::show;
 use crate::{File, Lock, OpenMode};
 
 pub(super) struct SimFile {
@@ -37,8 +38,10 @@ impl SimFile {
     }
 
     fn sync(&self) -> io::Result<()> {
+        let call = self.call(CallKind::Sync);
+        show(&self.disk, &call);
         let mut disk = self.disk.lock();
-        match disk.admit(&self.call(CallKind::Sync))? {
+        match disk.admit(&call)? {
             Fate::Passes | Fate::Short => disk.inode(self.id)?.sync(),
             Fate::Lies => disk.lose_file_changes(self.id),
             Fate::PowerFails => return Err(power_loss()),
@@ -62,8 +65,10 @@ impl File for SimFile {
         if self.mode == OpenMode::Read {
             return Err(Errno::BADF.into());
         }
+        let call = self.call(CallKind::Write);
+        show(&self.disk, &call);
         let mut disk = self.disk.lock();
-        match disk.admit(&self.call(CallKind::Write))? {
+        match disk.admit(&call)? {
             Fate::Passes | Fate::Lies => disk.write(self.id, buf, offset),
             Fate::Short => {
                 // At least one byte, and where there are two not the last one.

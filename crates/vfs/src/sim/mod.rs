@@ -16,6 +16,7 @@ mod handle;
 mod inode;
 mod inspection;
 mod names;
+mod watch;
 
 pub use call::CallKind;
 pub use clock::SimClock;
