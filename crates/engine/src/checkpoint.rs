@@ -8,7 +8,7 @@ use docdb_storage::{
     LoggedLoss, Manifest, Record, RecordKind, Snapshot, StorageHome,
 };
 use docdb_types::{CheckpointScope, Code, CollectionId, DocumentId, Error, TransactionId};
-use docdb_wal::{Lsn, Removal};
+use docdb_wal::Lsn;
 
 use crate::commit::closed;
 use crate::database::{Held, LogicalDb, MaintenanceRun, Missed};
@@ -292,12 +292,7 @@ impl Checkpointer {
         };
         // To remove a large file takes the disk a while, which no commit waits for. When the database
         // is being closed there is none.
-        let removal = if database.is_ending() {
-            Removal::AtOnce
-        } else {
-            Removal::Gently
-        };
-        let removed = detached.remove(removal);
+        let removed = detached.remove(&|| database.is_ending());
         let mut committer = database.committer.lock();
         let log = committer.log.as_mut().ok_or_else(closed)?;
         let trimmed = log.conclude_trim(removed).map_err(|error| {

@@ -102,7 +102,7 @@ impl LogicalDb {
     /// Removes the data files from the disk that others have replaced. Those that are still read are
     /// tried again soon.
     pub(crate) fn remove_retired(&self) {
-        if self.files.remove_retired() {
+        if self.files.remove_retired(&|| self.is_ending()) {
             self.signals.want_removal(REMOVAL_PAUSE);
         }
     }

@@ -98,6 +98,7 @@ pub trait Vfs: Send + Sync + 'static {
 
     /// [`remove`](Vfs::remove) for a file that this process does not read any more: a large one gives
     /// up its space in parts, with rests, so that the syncs of other files do not wait for all of it.
+    /// As soon as it `is_hurried`, what is left goes at once.
     ///
     /// Until the name is gone it may be that of a part of the file. A file that another process holds
     /// ([`File::hold`]), or that has another name, stays whole for them.
@@ -107,7 +108,7 @@ pub trait Vfs: Send + Sync + 'static {
     ///
     /// # Errors
     /// As of [`remove`](Vfs::remove).
-    fn remove_gently(&self, path: &Path) -> io::Result<()> {
+    fn remove_gently(&self, path: &Path, _is_hurried: &dyn Fn() -> bool) -> io::Result<()> {
         self.remove(path)
     }
 

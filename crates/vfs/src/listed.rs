@@ -116,8 +116,8 @@ impl Vfs for ListedVfs {
         self.removed(path, self.files.remove(path))
     }
 
-    fn remove_gently(&self, path: &Path) -> io::Result<()> {
-        self.removed(path, self.files.remove_gently(path))
+    fn remove_gently(&self, path: &Path, is_hurried: &dyn Fn() -> bool) -> io::Result<()> {
+        self.removed(path, self.files.remove_gently(path, is_hurried))
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<Entry>> {

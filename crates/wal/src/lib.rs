@@ -90,6 +90,6 @@ pub use recovery::{Damage, LogState, Recovered, Recovery, inspect};
 pub use scrub::{LogDamage, LogScrub};
 pub use segment::SegmentInfo;
 pub use statistics::{Histogram, WalStatistics};
-pub use trim::{Detached, Removal, Trimmed};
+pub use trim::{Detached, Trimmed};
 pub use versions::VersionKey;
 pub use writer::{UNSYNCED_IDS, Wal};

@@ -44,17 +44,9 @@ struct DetachedFile {
     segment: Option<Arc<Segment>>,
 }
 
-/// How files leave the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Removal {
-    /// As fast as it goes.
-    AtOnce,
-    /// So that whoever syncs beside does not wait for it: [`Vfs::remove_gently`].
-    Gently,
-}
-
 impl Detached {
-    /// Removes the files. Needs no lock: nobody looks for them any more.
+    /// Removes the files, until it `is_hurried` so that whoever syncs beside does not wait for it
+    /// ([`Vfs::remove_gently`]). Needs no lock: nobody looks for them any more.
     ///
     /// # Durability
     /// A power cut during it leaves any of the segments; recovery needs none of them.
@@ -62,7 +54,7 @@ impl Detached {
     /// # Errors
     /// [`WalError::Io`] when a removal fails: that file and those behind it then stay until the next
     /// open. [`WalError::Sync`] when the directory cannot be synced.
-    pub fn remove(self, removal: Removal) -> Result<Trimmed, WalError> {
+    pub fn remove(self, is_hurried: &dyn Fn() -> bool) -> Result<Trimmed, WalError> {
         let mut trimmed = Trimmed::default();
         if self.files.is_empty() {
             return Ok(trimmed);
@@ -72,9 +64,10 @@ impl Detached {
             let is_read = file
                 .segment
                 .is_some_and(|segment| Arc::into_inner(segment).is_none());
-            let removed = match removal {
-                Removal::Gently if !is_read => self.vfs.remove_gently(&file.path),
-                _ => self.vfs.remove(&file.path),
+            let removed = if is_read {
+                self.vfs.remove(&file.path)
+            } else {
+                self.vfs.remove_gently(&file.path, is_hurried)
             };
             match removed {
                 Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -107,7 +100,7 @@ impl Wal {
     /// As of its three steps, [`detach`](Self::detach), [`Detached::remove`] and
     /// [`conclude_trim`](Self::conclude_trim).
     pub fn trim(&mut self, covered: Lsn) -> Result<Trimmed, WalError> {
-        let removed = self.detach(covered)?.remove(Removal::AtOnce);
+        let removed = self.detach(covered)?.remove(&|| true);
         self.conclude_trim(removed)
     }
 
@@ -206,7 +199,7 @@ mod tests {
                     segment: Some(segment),
                 }],
             };
-            let trimmed = detached.remove(Removal::Gently).unwrap();
+            let trimmed = detached.remove(&|| false).unwrap();
             assert_eq!((trimmed.segments, trimmed.bytes), (1, BYTES));
             assert!(!vfs.exists(&path).unwrap());
             assert_eq!(file.length().unwrap() == BYTES, is_read);

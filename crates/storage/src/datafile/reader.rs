@@ -326,14 +326,15 @@ impl DataFile {
         self.is_retired.store(true, Ordering::Release);
     }
 
-    /// Removes the file, which nobody else has, so that the syncs of others do not wait for it.
+    /// Removes the file, which nobody else has, so that the syncs of others do not wait for it, until
+    /// it `is_hurried`.
     ///
     /// No manifest names it: should it stay, or come back because its directory was not synced, the
     /// next open removes it.
-    pub(crate) fn remove_gently(self) {
+    pub(crate) fn remove_gently(self, is_hurried: &dyn Fn() -> bool) {
         let vfs = &*self.home.host.files;
         for path in [&self.path, &self.home.parity_path(self.identity.number)] {
-            let _ = vfs.remove_gently(path);
+            let _ = vfs.remove_gently(path, is_hurried);
         }
     }
 

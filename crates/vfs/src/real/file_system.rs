@@ -32,8 +32,8 @@ impl Vfs for RealVfs {
         std::fs::remove_file(path)
     }
 
-    fn remove_gently(&self, path: &Path) -> io::Result<()> {
-        removal::gently(path)
+    fn remove_gently(&self, path: &Path, is_hurried: &dyn Fn() -> bool) -> io::Result<()> {
+        removal::gently(path, is_hurried)
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<Entry>> {

@@ -12,19 +12,21 @@ use rustix::fs::{FlockOperation, OFlags};
 use super::file::open_regular;
 
 /// Bytes that a file gives up at once. Where the file system tells the disk of every freed block
-/// (`discard`), a sync beside waits for those of a gigabyte some hundred milliseconds, and for these
-/// about ten.
-const PART_BYTES: u64 = 4 << 20;
+/// (`discard`), a sync beside waits for those of 64 MiB some fifty milliseconds, of 4 MiB eight, and for
+/// these three. Less at a time makes it last longer and little else.
+const PART_BYTES: u64 = 1 << 20;
+/// Rests after each part, in units of the time that it took.
+const REST: u32 = 3;
 
-/// Removes a file part by part, resting after each as long as it took.
-pub(super) fn gently(path: &Path) -> io::Result<()> {
+/// Removes a file part by part, with rests, until there is a hurry.
+pub(super) fn gently(path: &Path, is_hurried: &dyn Fn() -> bool) -> io::Result<()> {
     // ORDER: the lock is held until the name is gone; whoever finds the name later finds it locked.
     let file = open_regular(path, OFlags::RDWR);
     if let Ok(file) = &file
         && is_unshared(file)
     {
         // Where it cannot be cut short it goes at once.
-        let _ = shrink(file);
+        let _ = shrink(file, is_hurried);
     }
     fs::remove_file(path)
 }
@@ -36,13 +38,13 @@ fn is_unshared(file: &File) -> bool {
         && rustix::io::retry_on_intr(|| rustix::fs::flock(file, exclusive)).is_ok()
 }
 
-fn shrink(file: &File) -> io::Result<()> {
+fn shrink(file: &File, is_hurried: &dyn Fn() -> bool) -> io::Result<()> {
     let mut length = file.metadata()?.len();
-    while length > PART_BYTES {
+    while length > PART_BYTES && !is_hurried() {
         length -= PART_BYTES;
         let begun = Instant::now();
         file.set_len(length)?;
-        thread::sleep(begun.elapsed());
+        thread::sleep(REST * begun.elapsed());
     }
     Ok(())
 }
