@@ -290,9 +290,9 @@ impl Checkpointer {
             }
             log.detach(covered).map_err(trouble::of_log)?
         };
-        // To remove a large file takes the disk a while, which no commit waits for. When the database
-        // is being closed there is none.
-        let removed = detached.remove(&|| database.is_ending());
+        // To remove a large file takes the disk a while, which no commit waits for.
+        let mut pace = Pace::begin(database);
+        let removed = detached.remove(&mut |worked| pace.rest(worked));
         let mut committer = database.committer.lock();
         let log = committer.log.as_mut().ok_or_else(closed)?;
         let trimmed = log.conclude_trim(removed).map_err(|error| {

@@ -102,7 +102,8 @@ impl LogicalDb {
     /// Removes the data files from the disk that others have replaced. Those that are still read are
     /// tried again soon.
     pub(crate) fn remove_retired(&self) {
-        if self.files.remove_retired(&|| self.is_ending()) {
+        let mut pace = Pace::begin(self);
+        if self.files.remove_retired(&mut |worked| pace.rest(worked)) {
             self.signals.want_removal(REMOVAL_PAUSE);
         }
     }

@@ -10,7 +10,7 @@ const PART_BYTES: u64 = 256 * 1024;
 /// Rests at most, in units of the time worked: then a quarter of the time is worked.
 const MOST_REST: f64 = 3.0;
 /// So many times behind what is due, nothing rests any more.
-const LATE: f64 = 3.0;
+const LATE: f64 = 2.0;
 /// However long a part took: the disk may have been busy with something else.
 const LONGEST_REST: Duration = Duration::from_millis(20);
 
@@ -59,17 +59,27 @@ impl<'a> Pace<'a> {
         if self.moved < PART_BYTES {
             return;
         }
-        let signals = &self.database.signals;
-        let is_alone = signals.traffic().commits() == self.commits;
-        if !is_alone && !self.database.is_ending() {
-            let worked = signals.now().saturating_sub(self.begun);
-            let rest = rest(worked, self.database.lag(), signals.waiting());
-            // A clock that stands still has nobody to give time to.
-            if !rest.is_zero() {
-                std::thread::sleep(rest);
-            }
+        let worked = self.database.signals.now().saturating_sub(self.begun);
+        // A clock that stands still has nobody to give time to.
+        if let Some(rest) = self.rest(worked).filter(|rest| !rest.is_zero()) {
+            std::thread::sleep(rest);
         }
         *self = Self::begin(self.database);
+    }
+
+    /// How long to rest after so much work since it was asked last; `None` while the database is being
+    /// closed.
+    pub(crate) fn rest(&mut self, worked: Duration) -> Option<Duration> {
+        if self.database.is_ending() {
+            return None;
+        }
+        let signals = &self.database.signals;
+        let commits = signals.traffic().commits();
+        let is_alone = std::mem::replace(&mut self.commits, commits) == commits;
+        if is_alone {
+            return Some(Duration::ZERO);
+        }
+        Some(rest(worked, self.database.lag(), signals.waiting()))
     }
 }
 
@@ -93,15 +103,15 @@ mod tests {
         let rests = |lag| rest(WORKED, lag, 0);
         assert_eq!(rests(0.0), 3 * WORKED);
         assert_eq!(rests(1.0), 3 * WORKED);
-        assert_eq!(rests(2.0), WORKED * 3 / 2);
-        assert_eq!(rests(3.0), Duration::ZERO);
+        assert_eq!(rests(1.5), WORKED * 3 / 2);
+        assert_eq!(rests(2.0), Duration::ZERO);
         assert_eq!(rests(1e9), Duration::ZERO);
     }
 
     #[test]
     fn the_more_databases_wait_the_shorter_the_rest() {
-        assert_eq!(rest(WORKED, 1.0, 2), WORKED * 3 / 2);
-        assert_eq!(rest(WORKED, 1.0, 4), Duration::ZERO);
+        assert_eq!(rest(WORKED, 1.0, 1), WORKED * 3 / 2);
+        assert_eq!(rest(WORKED, 1.0, 2), Duration::ZERO);
         assert_eq!(rest(WORKED, 1.0, usize::MAX), Duration::ZERO);
     }
 

@@ -59,7 +59,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let file = files.add(&merged)?;
     index.adopt(&file)?;
     files.retire(&inputs);
-    let _is_any_left = files.remove_retired(&|| false);
+    let _is_any_left = files.remove_retired(&mut |_| None);
 
     let damaged = file.verify_all::<DocumentId>()?.damaged.len();
     println!(

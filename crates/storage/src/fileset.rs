@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use docdb_vfs::EntryKind;
+use docdb_vfs::{EntryKind, Rest};
 use parking_lot::{Mutex, RwLock};
 
 use crate::error::FileAction;
@@ -208,10 +208,11 @@ impl FileSet {
     /// Removes from the disk what has been retired and is not read any more; returns whether
     /// anything is left for those who still read it.
     ///
-    /// To be called by whoever has time: a large file takes a while to remove, unless it `is_hurried`,
-    /// and a read that lets go of it last does not wait for that.
+    /// To be called by whoever has time: a large file takes a while to remove, with a `rest` behind each
+    /// part ([`Vfs::remove_gently`](docdb_vfs::Vfs::remove_gently)), and a read that lets go of it last
+    /// does not wait for that.
     #[must_use]
-    pub fn remove_retired(&self, is_hurried: &dyn Fn() -> bool) -> bool {
+    pub fn remove_retired(&self, rest: Rest<'_>) -> bool {
         let mut retired = self.shared.retired.lock();
         // Nobody can come by a file that only this list has.
         let unused: Vec<_> = retired
@@ -220,7 +221,7 @@ impl FileSet {
         let is_any_left = !retired.is_empty();
         drop(retired);
         let unused = unused.into_iter().filter_map(Arc::into_inner);
-        unused.for_each(|file| file.remove_gently(is_hurried));
+        unused.for_each(|file| file.remove_gently(rest));
         is_any_left
     }
 

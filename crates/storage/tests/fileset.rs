@@ -29,7 +29,7 @@ fn a_retired_file_can_be_removed_once_its_last_reader_has_let_go_and_not_by_that
     let reader = files.get(number(1)).unwrap();
     let pin = files.pin();
     files.retire(&[number(1)]);
-    assert!(files.remove_retired(&|| false), "it is read");
+    assert!(files.remove_retired(&mut |_| None), "it is read");
     assert!(files.get(number(1)).is_none());
     assert_eq!(files.view().iter().count(), 1);
     let later = files.pin();
@@ -37,11 +37,11 @@ fn a_retired_file_can_be_removed_once_its_last_reader_has_let_go_and_not_by_that
     assert!(later.get(number(1)).is_none(), "retired before the pin");
     assert!(later.get(number(2)).is_some());
     drop(reader);
-    assert!(files.remove_retired(&|| false), "it is pinned");
+    assert!(files.remove_retired(&mut |_| None), "it is pinned");
     assert!(disk.exists(&path).unwrap());
     drop(pin);
     assert!(disk.exists(&path).unwrap(), "who read last removed it");
-    assert!(!files.remove_retired(&|| false));
+    assert!(!files.remove_retired(&mut |_| None));
     assert!(!disk.exists(&path).unwrap());
     assert!(disk.exists(&home.data_file_path(number(2))).unwrap());
 }

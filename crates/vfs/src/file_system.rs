@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use std::{fmt, io};
 
 use crate::listed::begins_with;
@@ -60,6 +61,9 @@ fn holder(pid: Option<u32>) -> String {
     )
 }
 
+/// How long to rest after a part that took so long; `None`: what is left is done at once.
+pub type Rest<'a> = &'a mut dyn FnMut(Duration) -> Option<Duration>;
+
 /// A file system. Every kept byte of docdb passes through it.
 ///
 /// Calls block. A relative path is relative to the working directory of the process (in the
@@ -98,7 +102,6 @@ pub trait Vfs: Send + Sync + 'static {
 
     /// [`remove`](Vfs::remove) for a file that this process does not read any more: a large one gives
     /// up its space in parts, with rests, so that the syncs of other files do not wait for all of it.
-    /// As soon as it `is_hurried`, what is left goes at once.
     ///
     /// Until the name is gone it may be that of a part of the file. A file that another process holds
     /// ([`File::hold`]), or that has another name, stays whole for them.
@@ -108,7 +111,7 @@ pub trait Vfs: Send + Sync + 'static {
     ///
     /// # Errors
     /// As of [`remove`](Vfs::remove).
-    fn remove_gently(&self, path: &Path, _is_hurried: &dyn Fn() -> bool) -> io::Result<()> {
+    fn remove_gently(&self, path: &Path, _rest: Rest<'_>) -> io::Result<()> {
         self.remove(path)
     }
 

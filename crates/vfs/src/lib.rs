@@ -48,7 +48,7 @@ pub use durable::{
     write_whole,
 };
 pub use entropy::{Entropy, RealEntropy};
-pub use file_system::{Entry, EntryKind, File, Lock, LockError, OpenMode, Vfs};
+pub use file_system::{Entry, EntryKind, File, Lock, LockError, OpenMode, Rest, Vfs};
 pub use host::Host;
 pub use listed::ListedVfs;
 pub use real::RealVfs;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::{Entry, EntryKind, File, Lock, LockError, OpenMode, Vfs};
+use crate::{Entry, EntryKind, File, Lock, LockError, OpenMode, Rest, Vfs};
 
 type Listing = BTreeMap<OsString, EntryKind>;
 
@@ -116,8 +116,8 @@ impl Vfs for ListedVfs {
         self.removed(path, self.files.remove(path))
     }
 
-    fn remove_gently(&self, path: &Path, is_hurried: &dyn Fn() -> bool) -> io::Result<()> {
-        self.removed(path, self.files.remove_gently(path, is_hurried))
+    fn remove_gently(&self, path: &Path, rest: Rest<'_>) -> io::Result<()> {
+        self.removed(path, self.files.remove_gently(path, rest))
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<Entry>> {

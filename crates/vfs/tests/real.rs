@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use docdb_vfs::{
     EntryKind, Host, LockError, OpenMode, RealVfs, Vfs, create_dir_durable, write_whole,
@@ -122,36 +122,36 @@ fn a_large_file_is_removed_in_parts_unless_somebody_else_has_it() {
         (path, file)
     };
     let (path, free) = written("free");
-    vfs.remove_gently(&path, &|| false).unwrap();
+    vfs.remove_gently(&path, &mut Some).unwrap();
     assert!(!vfs.exists(&path).unwrap());
     let left = free.length().unwrap();
     assert!(left > 0 && left < BYTES / 2, "{left} bytes at once");
 
     let (path, hurried) = written("hurried");
-    let looks = AtomicU64::new(0);
-    let is_third = || looks.fetch_add(1, Ordering::Relaxed) == 2;
-    vfs.remove_gently(&path, &is_third).unwrap();
+    let mut rests = [Some(Duration::ZERO), None].into_iter();
+    vfs.remove_gently(&path, &mut |_| rests.next().flatten())
+        .unwrap();
     assert!(!vfs.exists(&path).unwrap());
     assert_eq!(hurried.length().unwrap(), BYTES - (2 << 20));
 
     let (path, held) = written("held");
     held.hold().unwrap();
-    vfs.remove_gently(&path, &|| false).unwrap();
+    vfs.remove_gently(&path, &mut Some).unwrap();
     assert!(!vfs.exists(&path).unwrap());
     assert_eq!(held.length().unwrap(), BYTES);
 
     let (path, linked) = written("linked");
     std::fs::hard_link(&path, dir.path().join("other")).unwrap();
-    vfs.remove_gently(&path, &|| false).unwrap();
+    vfs.remove_gently(&path, &mut Some).unwrap();
     assert_eq!(linked.length().unwrap(), BYTES);
 
-    let missing = vfs.remove_gently(&dir.path().join("missing"), &|| false);
+    let missing = vfs.remove_gently(&dir.path().join("missing"), &mut Some);
     assert_eq!(missing.unwrap_err().kind(), ErrorKind::NotFound);
     let (pipe, small) = (dir.path().join("socket"), dir.path().join("small"));
     let _socket = UnixListener::bind(&pipe).unwrap();
     write_whole(&vfs, &small, b"small").unwrap();
     for path in [pipe, small] {
-        vfs.remove_gently(&path, &|| false).unwrap();
+        vfs.remove_gently(&path, &mut Some).unwrap();
         assert!(!vfs.exists(&path).unwrap());
     }
 }

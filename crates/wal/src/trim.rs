@@ -9,7 +9,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use docdb_vfs::Vfs;
+use docdb_vfs::{Rest, Vfs};
 
 use crate::error::{file_name, io_error};
 use crate::names::LogFile;
@@ -45,8 +45,7 @@ struct DetachedFile {
 }
 
 impl Detached {
-    /// Removes the files, until it `is_hurried` so that whoever syncs beside does not wait for it
-    /// ([`Vfs::remove_gently`]). Needs no lock: nobody looks for them any more.
+    /// Removes the files, with a `rest` behind each part of them ([`Vfs::remove_gently`]). Needs no lock: nobody looks for them any more.
     ///
     /// # Durability
     /// A power cut during it leaves any of the segments; recovery needs none of them.
@@ -54,7 +53,7 @@ impl Detached {
     /// # Errors
     /// [`WalError::Io`] when a removal fails: that file and those behind it then stay until the next
     /// open. [`WalError::Sync`] when the directory cannot be synced.
-    pub fn remove(self, is_hurried: &dyn Fn() -> bool) -> Result<Trimmed, WalError> {
+    pub fn remove(self, rest: Rest<'_>) -> Result<Trimmed, WalError> {
         let mut trimmed = Trimmed::default();
         if self.files.is_empty() {
             return Ok(trimmed);
@@ -67,7 +66,7 @@ impl Detached {
             let removed = if is_read {
                 self.vfs.remove(&file.path)
             } else {
-                self.vfs.remove_gently(&file.path, is_hurried)
+                self.vfs.remove_gently(&file.path, rest)
             };
             match removed {
                 Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -100,7 +99,7 @@ impl Wal {
     /// As of its three steps, [`detach`](Self::detach), [`Detached::remove`] and
     /// [`conclude_trim`](Self::conclude_trim).
     pub fn trim(&mut self, covered: Lsn) -> Result<Trimmed, WalError> {
-        let removed = self.detach(covered)?.remove(&|| true);
+        let removed = self.detach(covered)?.remove(&mut |_| None);
         self.conclude_trim(removed)
     }
 
@@ -199,7 +198,7 @@ mod tests {
                     segment: Some(segment),
                 }],
             };
-            let trimmed = detached.remove(&|| false).unwrap();
+            let trimmed = detached.remove(&mut Some).unwrap();
             assert_eq!((trimmed.segments, trimmed.bytes), (1, BYTES));
             assert!(!vfs.exists(&path).unwrap());
             assert_eq!(file.length().unwrap() == BYTES, is_read);

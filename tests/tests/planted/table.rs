@@ -533,8 +533,8 @@ pub(crate) static BUGS: &[Bug] = &[
         name: "CB2",
         what: "commits wait while the log leaves the disk",
         file: "crates/engine/src/checkpoint.rs",
-        healthy: "let removed = detached.remove(&|| database.is_ending());",
-        planted: "let held = BUG.then(|| database.committer.lock());\n        let removed = detached.remove(&|| database.is_ending());\n        drop(held);",
+        healthy: "let removed = detached.remove(&mut |worked| pace.rest(worked));",
+        planted: "let held = BUG.then(|| database.committer.lock());\n        let removed = detached.remove(&mut |worked| pace.rest(worked));\n        drop(held);",
         harness: &BESIDE,
     },
     Bug {

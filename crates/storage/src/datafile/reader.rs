@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::{fmt, io};
 
 use docdb_types::{CollectionId, TransactionId};
-use docdb_vfs::{File, OpenMode};
+use docdb_vfs::{File, OpenMode, Rest};
 
 use super::entries::Entries;
 use super::footer::{BlockCursor, BlockHeader};
@@ -326,15 +326,14 @@ impl DataFile {
         self.is_retired.store(true, Ordering::Release);
     }
 
-    /// Removes the file, which nobody else has, so that the syncs of others do not wait for it, until
-    /// it `is_hurried`.
+    /// Removes the file, which nobody else has, so that the syncs of others do not wait for it.
     ///
     /// No manifest names it: should it stay, or come back because its directory was not synced, the
     /// next open removes it.
-    pub(crate) fn remove_gently(self, is_hurried: &dyn Fn() -> bool) {
+    pub(crate) fn remove_gently(self, rest: Rest<'_>) {
         let vfs = &*self.home.host.files;
         for path in [&self.path, &self.home.parity_path(self.identity.number)] {
-            let _ = vfs.remove_gently(path, is_hurried);
+            let _ = vfs.remove_gently(path, rest);
         }
     }
 

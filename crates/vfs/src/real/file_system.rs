@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{directory, file, lock, removal};
-use crate::{Entry, File, Lock, LockError, OpenMode, Vfs};
+use crate::{Entry, File, Lock, LockError, OpenMode, Rest, Vfs};
 
 /// The machine's own file system.
 #[derive(Debug, Clone, Copy, Default)]
@@ -32,8 +32,8 @@ impl Vfs for RealVfs {
         std::fs::remove_file(path)
     }
 
-    fn remove_gently(&self, path: &Path, is_hurried: &dyn Fn() -> bool) -> io::Result<()> {
-        removal::gently(path, is_hurried)
+    fn remove_gently(&self, path: &Path, rest: Rest<'_>) -> io::Result<()> {
+        removal::gently(path, rest)
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<Entry>> {

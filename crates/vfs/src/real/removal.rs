@@ -10,23 +10,22 @@ use std::time::Instant;
 use rustix::fs::{FlockOperation, OFlags};
 
 use super::file::open_regular;
+use crate::Rest;
 
 /// Bytes that a file gives up at once. Where the file system tells the disk of every freed block
 /// (`discard`), a sync beside waits for those of 64 MiB some fifty milliseconds, of 4 MiB eight, and for
 /// these three. Less at a time makes it last longer and little else.
 const PART_BYTES: u64 = 1 << 20;
-/// Rests after each part, in units of the time that it took.
-const REST: u32 = 3;
 
-/// Removes a file part by part, with rests, until there is a hurry.
-pub(super) fn gently(path: &Path, is_hurried: &dyn Fn() -> bool) -> io::Result<()> {
+/// Removes a file part by part, with a rest behind each, until there is no time for any.
+pub(super) fn gently(path: &Path, rest: Rest<'_>) -> io::Result<()> {
     // ORDER: the lock is held until the name is gone; whoever finds the name later finds it locked.
     let file = open_regular(path, OFlags::RDWR);
     if let Ok(file) = &file
         && is_unshared(file)
     {
         // Where it cannot be cut short it goes at once.
-        let _ = shrink(file, is_hurried);
+        let _ = shrink(file, rest);
     }
     fs::remove_file(path)
 }
@@ -38,13 +37,16 @@ fn is_unshared(file: &File) -> bool {
         && rustix::io::retry_on_intr(|| rustix::fs::flock(file, exclusive)).is_ok()
 }
 
-fn shrink(file: &File, is_hurried: &dyn Fn() -> bool) -> io::Result<()> {
+fn shrink(file: &File, rest: Rest<'_>) -> io::Result<()> {
     let mut length = file.metadata()?.len();
-    while length > PART_BYTES && !is_hurried() {
+    while length > PART_BYTES {
         length -= PART_BYTES;
         let begun = Instant::now();
         file.set_len(length)?;
-        thread::sleep(REST * begun.elapsed());
+        match rest(begun.elapsed()) {
+            Some(rest) => thread::sleep(rest),
+            None => break,
+        }
     }
     Ok(())
 }
