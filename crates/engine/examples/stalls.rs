@@ -2,11 +2,15 @@
 //!
 //! `cargo run --release -p docdb-engine --example stalls [DIRECTORY [SECONDS]]`
 //!
-//! Four threads replace documents of 4 KiB, a thousand a second together. In long turns, SECONDS (600)
-//! of them in all, the log is rotated and a checkpoint made every 8 MiB, data files are merged, the
-//! scrub never rests, and other databases are made, filled, closed, opened and dropped without end. In
-//! short turns in between nothing of that is done. Beside both, two threads show what the machine does
-//! by itself: one syncs a file of its own, the other wants to sleep for a millisecond.
+//! Four threads replace documents of 4 KiB, a thousand a second together. In long turns the log is
+//! rotated and a checkpoint made every 8 MiB, data files are merged, the scrub never rests, and other
+//! databases are made, filled, closed, opened and dropped without end. In short turns in between
+//! nothing of that is done. Beside both, two threads show what the machine does by itself: one syncs a
+//! file of its own, the other wants to sleep for a millisecond.
+//!
+//! A virtual machine whose host takes its processors away holds commits for that long, whatever is
+//! done beside them. Turns in which it took more than 2 % (`steal` in `/proc/stat`) are shown apart,
+//! and the long turns go on until there are SECONDS (600) of the others, or for four times as long.
 
 #![allow(
     clippy::unwrap_used,
@@ -31,8 +35,10 @@ const DOCUMENTS: u64 = 10_000;
 const DOCUMENT_BYTES: usize = 4096;
 const WRITERS: u64 = 4;
 const BETWEEN_COMMITS: Duration = Duration::from_millis(4);
-const BUSY_TURN: Duration = Duration::from_secs(30);
-const QUIET_TURN: Duration = Duration::from_secs(10);
+const BUSY_TURN: Duration = Duration::from_secs(10);
+const QUIET_TURN: Duration = Duration::from_secs(3);
+/// The host leaves a calm turn all but this share of the processors.
+const CALM: f64 = 0.02;
 /// Upper bounds of what is counted, in milliseconds.
 const BOUNDS: [f64; 9] = [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, f64::INFINITY];
 /// A commit is not to be held longer, in milliseconds.
@@ -138,16 +144,56 @@ fn come_and_go(engine: &Engine, stop: &AtomicBool) {
     }
 }
 
+/// Processor time so far, all of it and what the host took of it; zeros where nothing tells.
+fn processor_time() -> (u64, u64) {
+    const STEAL: usize = 7;
+    let text = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let line = text.lines().next().unwrap_or_default();
+    let ticks = line.split_whitespace().skip(1).take(STEAL + 1);
+    let ticks: Vec<u64> = ticks.map(|field| field.parse().unwrap()).collect();
+    let all = ticks.iter().sum();
+    (all, ticks.get(STEAL).copied().unwrap_or(0))
+}
+
+/// What was measured in calm turns, and in others.
+#[derive(Default)]
+struct Turns {
+    calm: Measured,
+    others: Measured,
+}
+
+impl Turns {
+    /// One turn. Where it is busy, other databases come and go beside.
+    fn turn(&mut self, engine: &Engine, bare: &File, length: Duration, is_busy: bool) {
+        let (all, taken) = processor_time();
+        let measured = Measured::turn(engine, bare, length, is_busy);
+        let (all, taken) = {
+            let (all_then, taken_then) = processor_time();
+            (all_then - all, taken_then - taken)
+        };
+        if taken as f64 <= all as f64 * CALM {
+            self.calm.add(measured);
+        } else {
+            self.others.add(measured);
+        }
+    }
+
+    fn show(self, what: &str) {
+        self.calm.show(&format!("{what}, calm turns"));
+        self.others.show(&format!("{what}, others"));
+    }
+}
+
 #[derive(Default)]
 struct Measured {
+    length: Duration,
     commits: Times,
     syncs: Times,
     sleeps: Times,
 }
 
 impl Measured {
-    /// One turn. Where it is busy, other databases come and go beside.
-    fn turn(&mut self, engine: &Engine, bare: &File, length: Duration, is_busy: bool) {
+    fn turn(engine: &Engine, bare: &File, length: Duration, is_busy: bool) -> Self {
         let database = open(engine, "measured");
         let stop = AtomicBool::new(false);
         thread::scope(|scope| {
@@ -180,16 +226,31 @@ impl Measured {
             }
             thread::sleep(length);
             stop.store(true, Ordering::Relaxed);
+            let mut commits = Times::default();
             for writer in writers {
-                self.commits.0.extend(writer.join().unwrap().0);
+                commits.0.extend(writer.join().unwrap().0);
             }
-            self.syncs.0.extend(syncs.join().unwrap().0);
-            self.sleeps.0.extend(sleeps.join().unwrap().0);
-        });
+            Self {
+                length,
+                commits,
+                syncs: syncs.join().unwrap(),
+                sleeps: sleeps.join().unwrap(),
+            }
+        })
+    }
+
+    fn add(&mut self, more: Self) {
+        self.length += more.length;
+        self.commits.0.extend(more.commits.0);
+        self.syncs.0.extend(more.syncs.0);
+        self.sleeps.0.extend(more.sleeps.0);
     }
 
     fn show(self, what: &str) {
-        println!("{what}:");
+        println!("{what}, {} s:", self.length.as_secs());
+        if self.length.is_zero() {
+            return;
+        }
         self.commits.show("commits");
         self.syncs.show("syncs");
         self.sleeps.show("sleeps");
@@ -228,6 +289,7 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     let directory = arguments.next().map(PathBuf::from);
     let seconds = arguments.next().map_or(600, |text| text.parse().unwrap());
+    let wanted = Duration::from_secs(seconds);
     let temporary = tempfile::tempdir().unwrap();
     let directory = directory.unwrap_or_else(|| temporary.path().to_owned());
     fs::create_dir_all(&directory).unwrap();
@@ -235,9 +297,10 @@ fn main() {
     let busy = open_engine(busy_options(directory.join("busy")));
     let quiet = open_engine(quiet_options(directory.join("quiet")));
     let bare = bare_file(&directory);
-    let (mut of_busy, mut of_quiet) = (Measured::default(), Measured::default());
-    let length = BUSY_TURN.min(Duration::from_secs(seconds));
-    for _ in 0..seconds.div_ceil(length.as_secs().max(1)) {
+    let (mut of_busy, mut of_quiet) = (Turns::default(), Turns::default());
+    let length = BUSY_TURN.min(wanted);
+    let end = Instant::now() + 4 * wanted;
+    while of_busy.calm.length < wanted && Instant::now() < end {
         of_busy.turn(&busy, &bare, length, true);
         of_quiet.turn(&quiet, &bare, QUIET_TURN.min(length), false);
     }
