@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 use crate::config;
 use crate::offline::options;
 
+/// What `nice` is asked for.
+const LOWEST_PRIORITY: i32 = 19;
+
 /// What is backed up, and where to.
 #[derive(Debug, Args)]
 pub(crate) struct Backup {
@@ -79,6 +82,8 @@ fn rate(text: &str) -> Result<u64, String> {
 impl Backup {
     /// Does it; returns what there is to say, and whether a database is missing in the backup.
     pub(crate) fn run(&self) -> anyhow::Result<(String, bool)> {
+        // The processors are for the server first; whatever cannot be lowered runs as it is.
+        let _ = rustix::process::nice(LOWEST_PRIORITY);
         let engine = options(&self.directory, self.wal_dir.as_ref());
         let wanted = BackupOptions {
             data_directory: self.directory.clone(),

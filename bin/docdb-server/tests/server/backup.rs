@@ -154,6 +154,14 @@ fn wait_for(directory: &Path, is_it: impl Fn(&str) -> bool) {
     }
 }
 
+/// How far behind others a process stands at the processors: 0 for most, 19 at most.
+fn niceness(child: &Child) -> String {
+    let status = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+    // The name, in parentheses, may hold anything; 16 fields are behind it in front of this one.
+    let (_, behind_name) = status.rsplit_once(')').unwrap();
+    behind_name.split_whitespace().nth(16).unwrap().to_owned()
+}
+
 fn kill(mut child: Child) {
     child.kill().unwrap();
     child.wait().unwrap();
@@ -180,6 +188,7 @@ async fn a_backup_and_a_restore_that_are_killed_leave_nothing_that_looks_whole()
     let backup = ["backup", "data", "backups", "--socket", "socket"];
     let under_way = spawn(&[&backup[..], &slow].concat());
     wait_for(&place.path("backups/data"), |name| name.ends_with(".tmp"));
+    assert_eq!(niceness(&under_way), "19", "the server comes first");
     kill(under_way);
     let nothing = place.run(&["restore", "backups", "restored"]);
     assert_eq!(nothing.status.code(), Some(1));
