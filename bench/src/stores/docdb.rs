@@ -7,6 +7,9 @@ use docdb_types::{Action, CollectionName, DatabaseName, Document, DocumentId, Li
 
 use super::{Session, Store};
 
+/// What the server writes ahead of the end of a log.
+const PREALLOCATED_BYTES: u64 = 256 << 10;
+
 /// docdb's engine with the defaults of the server, but for the space that it keeps back.
 pub(super) struct Docdb {
     // ORDER: dropped from the top.
@@ -18,7 +21,10 @@ struct DocdbSession(Arc<LogicalDb>);
 
 impl Docdb {
     pub(super) fn open(directory: &Path) -> anyhow::Result<Self> {
-        let options = EngineOptions::in_directory(directory);
+        let options = EngineOptions {
+            preallocate_bytes: PREALLOCATED_BYTES,
+            ..EngineOptions::in_directory(directory)
+        };
         let engine = Engine::open(Host::real(), options)?;
         let name = DatabaseName::new("bench")?;
         let database = engine
