@@ -39,11 +39,11 @@ fn options() -> EngineOptions {
 }
 
 fn open(disk: &SimVfs) -> (Arc<Engine>, Arc<LogicalDb>) {
-    open_on(disk.host())
+    open_on(disk.host(), options())
 }
 
-fn open_on(host: Host) -> (Arc<Engine>, Arc<LogicalDb>) {
-    let engine = Engine::open(host, options()).unwrap();
+fn open_on(host: Host, options: EngineOptions) -> (Arc<Engine>, Arc<LogicalDb>) {
+    let engine = Engine::open(host, options).unwrap();
     let opened = engine
         .open_database(&name(), OpenMode::CreateIfMissing)
         .unwrap();
@@ -101,14 +101,15 @@ impl Clock for Busy {
     }
 }
 
-#[test]
-fn a_batch_held_open_is_sent_and_answers_all_that_it_waited_for() {
-    explore(|| {
+/// Three threads write three times each, and every one of them comes to its end.
+fn write_in_threes(options: EngineOptions) {
+    explore(move || {
         let disk = SimVfs::new(5);
-        let (engine, database) = open_on(Host {
+        let host = Host {
             clock: Arc::new(Busy::default()),
             ..disk.host()
-        });
+        };
+        let (engine, database) = open_on(host, options.clone());
         let writers: Vec<_> = (1..=3)
             .map(|id| {
                 let database = Arc::clone(&database);
@@ -124,6 +125,19 @@ fn a_batch_held_open_is_sent_and_answers_all_that_it_waited_for() {
         }
         assert_eq!(survives(&disk, 3), vec![Some("3".to_owned()); 3]);
         drop((database, engine));
+    });
+}
+
+#[test]
+fn a_batch_held_open_is_sent_and_answers_all_that_it_waited_for() {
+    write_in_threes(options());
+}
+
+#[test]
+fn a_lead_that_is_handed_on_is_taken_up_and_answers_all_who_wait() {
+    write_in_threes(EngineOptions {
+        max_batch_size: 1,
+        ..options()
     });
 }
 

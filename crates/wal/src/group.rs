@@ -115,6 +115,11 @@ impl<T> Leadership<T> {
         })
     }
 
+    /// What `find` makes of the first item of which it makes something, oldest first. The items stay.
+    pub fn find_map<R>(&self, find: impl FnMut(&T) -> Option<R>) -> Option<R> {
+        self.shared.with(|state| state.queue.iter().find_map(find))
+    }
+
     /// Items that wait to be taken.
     #[must_use]
     pub fn waiting(&self) -> usize {
@@ -209,6 +214,9 @@ mod tests {
         let mut taken = Vec::new();
         assert_eq!(leader.take(2, &mut taken), 2);
         assert_eq!(leader.waiting(), 3);
+        let even = |item: &i32| (item % 2 == 0).then_some(*item);
+        assert_eq!(leader.find_map(even), Some(4), "two has been taken");
+        assert_eq!(leader.waiting(), 3, "and it stays");
         let mut leader = leader.finish().unwrap();
         assert_eq!(leader.take_while(&mut taken, |item| *item < 5), 2);
         assert_eq!(leader.take(10, &mut taken), 1);

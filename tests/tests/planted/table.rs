@@ -1,7 +1,7 @@
 //! The bugs. The names PB1 to PB24 are those of the list that the project was planned with;
 //! docs/faults.md says which of them have no place here. TB1 to TB4 are those of transactions, HB1 to
 //! HB8 those of healing below the engine, HB9 to HB20 those of healing in it, BB1 to BB3 those of backups
-//! and of the removal of what they copy, CB1 to CB3 those of what is done beside commits.
+//! and of the removal of what they copy, CB1 to CB4 those of what is done beside commits.
 
 /// A test that is to catch a bug.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,6 +49,12 @@ static TABLE: Harness = Harness {
 static BESIDE: Harness = Harness {
     package: "docdb-engine",
     test: "beside_commits",
+    filter: &[],
+    settings: &[],
+};
+static LEADING: Harness = Harness {
+    package: "docdb-engine",
+    test: "leading",
     filter: &[],
     settings: &[],
 };
@@ -544,5 +550,13 @@ pub(crate) static BUGS: &[Bug] = &[
         healthy: ".saturating_sub(self.covering().get());",
         planted: ".saturating_sub(if BUG { self.covered() } else { self.covering() }.get());",
         harness: &BESIDE,
+    },
+    Bug {
+        name: "CB4",
+        what: "whoever leads is kept for as long as others write",
+        file: "crates/engine/src/database/write.rs",
+        healthy: "lead.hand_on();",
+        planted: "if BUG { lead.run() } else { lead.hand_on() }",
+        harness: &LEADING,
     },
 ];

@@ -40,6 +40,17 @@ impl Lead {
         self.leadership.is_some().then_some(self)
     }
 
+    /// Leaves what has queued to one of those who are blocked on it; commits it itself where none is.
+    pub(crate) fn hand_on(self) {
+        let heir = self
+            .leadership
+            .as_ref()
+            .and_then(|leadership| leadership.find_map(Work::heir));
+        if let Some(heir) = heir {
+            heir.inherit(self);
+        }
+    }
+
     /// Takes steps until nothing is queued.
     pub fn run(self) {
         let mut lead = Some(self);

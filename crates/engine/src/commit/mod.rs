@@ -22,4 +22,4 @@ pub(crate) use overlay::{Key, Overlay};
 pub use request::{Answers, Atomicity, Request};
 pub(crate) use request::{TextRoom, Work, abandoned, abandoned_answers};
 pub use ticket::Ticket;
-pub(crate) use ticket::promise;
+pub(crate) use ticket::{Waits, Woken, promise};

@@ -1,8 +1,10 @@
+use std::sync::Arc;
+
 use docdb_types::{
     Change, Code, CollectionName, DocumentId, Error, IdempotencyKey, Operation, Outcome, Version,
 };
 
-use super::ticket::Promise;
+use super::ticket::{Heir, Promise};
 use crate::transaction::Prepared;
 
 /// Whether the operations of a request stand alone or together.
@@ -163,6 +165,17 @@ pub(crate) enum Work {
 }
 
 impl Work {
+    /// Who can commit instead of whoever leads.
+    pub(crate) fn heir(&self) -> Option<Arc<dyn Heir>> {
+        match self {
+            Self::Operations { promise, .. } => promise.heir(),
+            Self::Transaction { promise, .. } => promise.heir(),
+            Self::CreateCollection { promise, .. } | Self::DeleteCollection { promise, .. } => {
+                promise.heir()
+            }
+        }
+    }
+
     pub(crate) fn payload_bytes(&self) -> u64 {
         match self {
             Self::Operations { request, .. } => request.payload_bytes(),

@@ -7,7 +7,7 @@ use docdb_types::{
 };
 
 use super::LogicalDb;
-use crate::commit::{Answers, Atomicity, Request, abandoned};
+use crate::commit::{Answers, Atomicity, Request, TextRoom, Waits, abandoned};
 
 impl LogicalDb {
     /// Runs operations in order and waits for all of them, one answer each.
@@ -15,14 +15,14 @@ impl LogicalDb {
     /// # Durability
     /// In `always` and `group` mode, what is answered as done is synced.
     pub fn execute(self: &Arc<Self>, operations: Vec<Operation>, atomicity: Atomicity) -> Answers {
-        self.submit(Request {
+        let request = Request {
             operations,
             atomicity,
             may_refuse_early: true,
             answer_bytes: usize::MAX,
             key: None,
-        })
-        .wait()
+        };
+        self.take_in(request, Waits::Blocked).wait()
     }
 
     fn run(
@@ -64,7 +64,8 @@ impl LogicalDb {
         collection: &CollectionName,
         id: DocumentId,
     ) -> Result<Outcome, Error> {
-        self.run(collection, Action::Read { id })
+        self.health.check_readable()?;
+        self.read_newest(collection, id, &mut TextRoom::new(usize::MAX))
     }
 
     /// Replaces a live document, if it has the expected version where one is given.

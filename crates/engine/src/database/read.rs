@@ -4,7 +4,9 @@ use bytes::Bytes;
 use docdb_storage::{
     DataFile, Entry, FilePin, Location, LogPosition, RecordIdentity, StorageError,
 };
-use docdb_types::{Action, Change, CollectionId, DocumentId, Error, Operation, Outcome, Version};
+use docdb_types::{
+    Action, Change, CollectionId, CollectionName, DocumentId, Error, Operation, Outcome, Version,
+};
 use docdb_wal::{Lsn, RecordKind, WalError, stored_bytes};
 
 use super::{Held, LogicalDb};
@@ -48,10 +50,20 @@ impl LogicalDb {
         let Action::Read { id } = operation.action else {
             return Err(trouble::not_a_read());
         };
-        let collection = self.resolve(&operation.collection)?;
+        self.read_newest(&operation.collection, id, room)
+    }
+
+    /// As [`read_document`](Self::read_document), of a collection by its name.
+    pub(super) fn read_newest(
+        &self,
+        name: &CollectionName,
+        id: DocumentId,
+        room: &mut TextRoom,
+    ) -> Result<Outcome, Error> {
+        let collection = self.resolve(name)?;
         self.read_document(collection, id, room)
             .map(|found| outcome(id, found))
-            .map_err(|error| error.in_collection(&operation.collection).on_document(id))
+            .map_err(|error| error.in_collection(name).on_document(id))
     }
 
     fn answer_read_at(

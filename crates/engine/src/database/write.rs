@@ -14,13 +14,17 @@ use docdb_wal::group::Leadership;
 
 use super::LogicalDb;
 use crate::commit::{
-    Answers, Committer, Lead, Request, StagedChange, Ticket, Work, abandoned, abandoned_answers,
-    promise,
+    Answers, Committer, Lead, Request, StagedChange, Ticket, Waits, Woken, Work, abandoned,
+    abandoned_answers, promise,
 };
 use crate::transaction::Prepared;
 
 /// Memory that one more document takes in the index, in bytes, at most.
 const INDEX_ENTRY_BYTES: u64 = 64;
+
+/// Steps that who leads takes behind its own answer, where others are blocked who can go on. Each is
+/// as long as a sync; to hand on costs a wake-up before the next one can begin.
+const STEPS_FOR_OTHERS: usize = 4;
 
 /// What became of a submitted request: its ticket, and maybe the duty to commit it.
 #[derive(Debug)]
@@ -40,11 +44,43 @@ impl<T> Submitted<T> {
     }
 
     /// Takes the lead if it is there, and blocks until the answer is.
+    ///
+    /// Whoever leads commits a little for others behind its own answer, and then leaves the rest to one of
+    /// them, if there is one that is blocked as well.
     pub fn wait(self) -> T {
-        if let Some(lead) = self.lead {
-            lead.run();
+        let Self {
+            mut ticket,
+            mut lead,
+        } = self;
+        loop {
+            match ticket.poll_once() {
+                Ok(answer) => {
+                    serve_others(lead);
+                    return answer;
+                }
+                Err(rest) => ticket = rest,
+            }
+            lead = match lead {
+                Some(lead) => lead.step(),
+                None => match ticket.wake_up() {
+                    Woken::Answered(answer) => return answer,
+                    Woken::Leads(lead, rest) => {
+                        ticket = rest;
+                        Some(lead)
+                    }
+                },
+            };
         }
-        self.ticket.wait()
+    }
+}
+
+/// Takes some steps and hands on what is left.
+fn serve_others(mut lead: Option<Lead>) {
+    for _ in 0..STEPS_FOR_OTHERS {
+        lead = lead.and_then(Lead::step);
+    }
+    if let Some(lead) = lead {
+        lead.hand_on();
     }
 }
 
@@ -59,6 +95,11 @@ impl LogicalDb {
     /// # Durability
     /// Answers of writes come after their sync in `always` and `group` mode.
     pub fn submit(self: &Arc<Self>, request: Request) -> Submitted<Answers> {
+        self.take_in(request, Waits::Anyhow)
+    }
+
+    /// As [`submit`](Self::submit), of a caller that waits in this way.
+    pub(super) fn take_in(self: &Arc<Self>, request: Request, waits: Waits) -> Submitted<Answers> {
         let owed = request.operations.len();
         if let Err(error) = self.admit(&request) {
             return Submitted::answered(vec![Err(error); owed]);
@@ -76,7 +117,7 @@ impl LogicalDb {
         {
             return Submitted::answered(vec![Err(error)]);
         }
-        let (promise, ticket) = promise(owed, abandoned_answers);
+        let (promise, ticket) = promise(owed, abandoned_answers, waits);
         let lead = self.enqueue(Work::Operations { request, promise });
         Submitted { ticket, lead }
     }
@@ -87,7 +128,7 @@ impl LogicalDb {
         prepared: Option<Prepared>,
         key: Option<IdempotencyKey>,
     ) -> Submitted<Result<Version, Error>> {
-        let (promise, ticket) = promise(1, |_| Err(abandoned()));
+        let (promise, ticket) = promise(1, |_| Err(abandoned()), Waits::Anyhow);
         let lead = self.enqueue(Work::Transaction {
             prepared,
             key,
@@ -116,7 +157,7 @@ impl LogicalDb {
         self: &Arc<Self>,
         name: CollectionName,
     ) -> Submitted<Result<(), Error>> {
-        let (promise, ticket) = promise(1, |_| Err(abandoned()));
+        let (promise, ticket) = promise(1, |_| Err(abandoned()), Waits::Anyhow);
         let lead = self.enqueue(Work::CreateCollection { name, promise });
         Submitted { ticket, lead }
     }
@@ -130,7 +171,7 @@ impl LogicalDb {
         self: &Arc<Self>,
         name: CollectionName,
     ) -> Submitted<Result<(), Error>> {
-        let (promise, ticket) = promise(1, |_| Err(abandoned()));
+        let (promise, ticket) = promise(1, |_| Err(abandoned()), Waits::Anyhow);
         let lead = self.enqueue(Work::DeleteCollection { name, promise });
         Submitted { ticket, lead }
     }
