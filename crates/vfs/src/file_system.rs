@@ -17,6 +17,20 @@ pub enum OpenMode {
     ReadWrite,
     /// A file that must not exist yet, for reading and writing.
     CreateNew,
+    /// As [`CreateNew`](Self::CreateNew), for a file that is written once, from front to back, and large:
+    /// what is written is on its way to the disk when the call returns, so that it never gathers in
+    /// memory in front of somebody else's sync, and takes no page of the cache from what is read. Whole
+    /// blocks of 4 KiB at multiples of 4 KiB go fastest. After a write that failed the file is to be given
+    /// up.
+    CreateStreamed,
+}
+
+impl OpenMode {
+    /// Whether the file must not exist yet.
+    #[must_use]
+    pub const fn creates(self) -> bool {
+        matches!(self, Self::CreateNew | Self::CreateStreamed)
+    }
 }
 
 /// What a directory entry names.
@@ -77,7 +91,7 @@ pub trait Vfs: Send + Sync + 'static {
     /// has succeeded, even when its bytes have been synced.
     ///
     /// # Errors
-    /// `NotFound`, `AlreadyExists` for [`OpenMode::CreateNew`], `IsADirectory`, a symbolic link in
+    /// `NotFound`, `AlreadyExists` for a mode that [creates](OpenMode::creates), `IsADirectory`, a symbolic link in
     /// the last component, anything that is not a regular file, and whatever the system refuses.
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>>;
 
@@ -248,24 +262,33 @@ pub trait File: Send + Sync {
     /// Whatever the system reports.
     fn drop_cache(&self) -> io::Result<()>;
 
+    /// As [`read_at`](File::read_at), from the disk itself where the machine can: for whoever goes through
+    /// a file in large pieces. It takes no page of the cache from what others read, and reads nothing
+    /// ahead, for which their syncs would wait.
+    ///
+    /// # Errors
+    /// As for [`read_at`](File::read_at).
+    fn read_streamed_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.read_at(buf, offset)
+    }
+
     /// Fills `buf` from `offset`, going on after short reads and interruptions.
     ///
     /// # Errors
     /// `UnexpectedEof` when the file ends inside the range; whatever [`read_at`](File::read_at)
     /// reports. The content of `buf` is unspecified then.
-    fn read_exact_at(&self, mut buf: &mut [u8], mut offset: u64) -> io::Result<()> {
-        while !buf.is_empty() {
-            match self.read_at(buf, offset) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(read) => {
-                    buf = buf.get_mut(read..).unwrap_or_default();
-                    offset = offset.saturating_add(read as u64);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        fill(buf, offset, |rest, offset| self.read_at(rest, offset))
+    }
+
+    /// [`read_exact_at`](File::read_exact_at) by [`read_streamed_at`](File::read_streamed_at).
+    ///
+    /// # Errors
+    /// As for [`read_exact_at`](File::read_exact_at).
+    fn read_exact_streamed_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        fill(buf, offset, |rest, offset| {
+            self.read_streamed_at(rest, offset)
+        })
     }
 
     /// Writes the whole of `buf` at `offset`, going on after short writes and interruptions.
@@ -290,6 +313,25 @@ pub trait File: Send + Sync {
         }
         Ok(())
     }
+}
+
+fn fill(
+    mut buf: &mut [u8],
+    mut offset: u64,
+    mut read: impl FnMut(&mut [u8], u64) -> io::Result<usize>,
+) -> io::Result<()> {
+    while !buf.is_empty() {
+        match read(buf, offset) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => {
+                buf = buf.get_mut(read..).unwrap_or_default();
+                offset = offset.saturating_add(read as u64);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Writes zeros from the end of a file up to `length`.

@@ -95,7 +95,7 @@ impl Vfs for ListedVfs {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
         let opened = self.files.open(path, mode);
         match &opened {
-            opened if mode == OpenMode::CreateNew => self.added(path, EntryKind::File, opened),
+            opened if mode.creates() => self.added(path, EntryKind::File, opened),
             Err(error) if error.kind() == io::ErrorKind::NotFound => self.gone(path),
             _ => {}
         }

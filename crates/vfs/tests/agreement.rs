@@ -299,6 +299,38 @@ fn a_path_knows_how_much_space_is_left() {
     });
 }
 
+#[test]
+fn a_streamed_file_takes_any_bytes_at_any_place() {
+    on_both(|vfs, dir| {
+        let path = dir.join("a");
+        let file = vfs.open(&path, OpenMode::CreateStreamed).unwrap();
+        assert_eq!(
+            kind(vfs.open(&path, OpenMode::CreateStreamed)),
+            ErrorKind::AlreadyExists
+        );
+        let draw = SimEntropy::new(3);
+        let below = |bound: u64| draw.next_u64() % bound;
+        let (mut model, mut end) = (vec![0_u8; 3 << 20], 0);
+        for _ in 0..200 {
+            let offset = below(500) * 4096 + [0, 0, 1, 4095][below(4) as usize];
+            let length = [4096, 65_536, 300_000, 5, 9000, 700_000][below(6) as usize];
+            let (from, to) = (offset as usize, offset as usize + length);
+            let bytes: Vec<u8> = (0..length).map(|_| draw.next_u64() as u8).collect();
+            file.write_all_at(&bytes, offset).unwrap();
+            model[from..to].copy_from_slice(&bytes);
+            end = end.max(to);
+            // What has been read is in the cache when it is written again.
+            let mut read = vec![0; below(100_000) as usize];
+            let at = below(end as u64) as usize;
+            let count = file.read_at(&mut read, at as u64).unwrap();
+            assert!(read[..count] == model[at..at + count]);
+        }
+        file.sync_data().unwrap();
+        assert_eq!(file.length().unwrap(), end as u64);
+        assert!(read_whole(vfs, &path, 4 << 20).unwrap() == model[..end]);
+    });
+}
+
 /// One random call on a handful of names; what it answers, as text.
 fn wander(vfs: &dyn Vfs, dir: &Path, draw: &SimEntropy) -> String {
     let below = |bound: u64| draw.next_u64() % bound;
@@ -306,14 +338,18 @@ fn wander(vfs: &dyn Vfs, dir: &Path, draw: &SimEntropy) -> String {
     let edge = || (below(3) * 4096 + below(9)).saturating_sub(4);
     let path = pick();
     let open = |mode| vfs.open(&path, mode);
-    let answer = match below(10) {
+    let answer = match below(11) {
         0 => open(OpenMode::CreateNew).map(|file| file.length().unwrap()),
-        1 => vfs.rename(&path, &pick()).map(|()| 0),
-        2 => vfs.remove(&path).map(|()| 0),
-        3 => vfs.create_dir(&path).map(|()| 0),
-        4 => vfs.exists(&path).map(u64::from),
-        5 => vfs.sync_dir(&path).map(|()| 0),
-        6 => open(OpenMode::ReadWrite).and_then(|file| {
+        1 => open(OpenMode::CreateStreamed).and_then(|file| {
+            file.write_all_at(&vec![below(256) as u8; below(20_000) as usize], edge())?;
+            file.length()
+        }),
+        2 => vfs.rename(&path, &pick()).map(|()| 0),
+        3 => vfs.remove(&path).map(|()| 0),
+        4 => vfs.create_dir(&path).map(|()| 0),
+        5 => vfs.exists(&path).map(u64::from),
+        6 => vfs.sync_dir(&path).map(|()| 0),
+        7 => open(OpenMode::ReadWrite).and_then(|file| {
             file.set_len(edge())?;
             file.sync_data()?;
             file.length()

@@ -1,16 +1,25 @@
 //! What only the machine's own file system can show.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IoSliceMut};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::io::{Errno, ReadWriteFlags, preadv2};
+
 use docdb_vfs::{
     EntryKind, Host, LockError, OpenMode, RealVfs, Vfs, create_dir_durable, write_whole,
 };
 
-const MODES: [OpenMode; 3] = [OpenMode::Read, OpenMode::ReadWrite, OpenMode::CreateNew];
+/// `EXT4_SUPER_MAGIC`.
+const EXT4: i64 = 0xef53;
+const MODES: [OpenMode; 4] = [
+    OpenMode::Read,
+    OpenMode::ReadWrite,
+    OpenMode::CreateNew,
+    OpenMode::CreateStreamed,
+];
 
 #[test]
 fn symbolic_links_are_refused_and_seen() {
@@ -107,6 +116,35 @@ fn sync_and_cache_calls_reach_the_machine() {
     let mut bytes = [0; 5];
     file.read_exact_at(&mut bytes, 0).unwrap();
     assert_eq!(&bytes, b"bytes");
+}
+
+/// Nothing of it may wait in memory in front of a sync, its whole blocks not even be there.
+#[test]
+fn a_streamed_file_passes_by_the_cache() {
+    const BYTES: usize = 1 << 20;
+    let dir = tempfile::tempdir().unwrap();
+    let is_cached = |name: &str, mode, first: usize| {
+        let path = dir.path().join(name);
+        let file = RealVfs::new().open(&path, mode).unwrap();
+        file.write_all_at(&vec![7; first], 0).unwrap();
+        file.write_all_at(&vec![7; BYTES], first as u64).unwrap();
+        let file = std::fs::File::open(&path).unwrap();
+        let mut byte = [0];
+        let place = &mut [IoSliceMut::new(&mut byte)];
+        match preadv2(&file, place, BYTES as u64 / 2, ReadWriteFlags::NOWAIT) {
+            Ok(read) => read == 1,
+            Err(Errno::AGAIN) => false,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    if is_cached("streamed", OpenMode::CreateStreamed, 4096) {
+        let kind = rustix::fs::statfs(dir.path()).unwrap().f_type;
+        eprintln!("SKIPPED: the file system of type {kind:x} keeps everything in its cache");
+        assert_ne!(kind, EXT4);
+        return;
+    }
+    assert!(is_cached("created", OpenMode::CreateNew, 4096));
+    assert!(is_cached("unaligned", OpenMode::CreateStreamed, 1));
 }
 
 /// A file that is cut short before its name goes must be nobody's any more.

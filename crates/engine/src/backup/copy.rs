@@ -1,7 +1,7 @@
 //! Copying a data file, with the checksum of all its bytes.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use docdb_storage::{DataFile, DataFileRecord, StorageHome};
@@ -10,17 +10,18 @@ use docdb_vfs::{File, Host, OpenMode};
 
 use crate::trouble;
 
-/// Bytes that are moved at a time, and synced: a little, so that the syncs of commits never stand behind
-/// much of it.
+/// Bytes that are moved at a time.
 const PART_BYTES: usize = 256 << 10;
 
-/// What limits the speed of copying.
+/// What limits the speed of copying: a file is copied in two thirds of the time that it has, and read back
+/// in one, so that neither is a burst.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
     begun: Duration,
     /// Bytes in a second; 0: no limit.
     rate: u64,
-    moved: u64,
+    /// Thirds of bytes.
+    thirds: u64,
 }
 
 impl Pace {
@@ -28,15 +29,24 @@ impl Pace {
         Self {
             begun: host.clock.monotonic(),
             rate,
-            moved: 0,
+            thirds: 0,
         }
     }
 
-    /// Waits until as many bytes more may have been moved.
-    fn keep(&mut self, host: &Host, bytes: usize) {
-        self.moved += bytes as u64;
-        let Some(nanos) = (u128::from(self.moved) * 1_000_000_000).checked_div(self.rate.into())
-        else {
+    /// Waits until as many bytes more may have been copied.
+    fn copied(&mut self, host: &Host, bytes: usize) {
+        self.keep(host, 2 * bytes as u64);
+    }
+
+    /// Waits until as many bytes more may have been read back.
+    fn read_back(&mut self, host: &Host, bytes: u64) {
+        self.keep(host, bytes);
+    }
+
+    fn keep(&mut self, host: &Host, thirds: u64) {
+        self.thirds += thirds;
+        let nanos = u128::from(self.thirds) * (1_000_000_000 / 3);
+        let Some(nanos) = nanos.checked_div(self.rate.into()) else {
             return;
         };
         let due = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
@@ -55,7 +65,7 @@ pub(super) fn copy(
     length: u64,
     to: &Path,
 ) -> io::Result<u32> {
-    let target = host.files.open(to, OpenMode::CreateNew)?;
+    let target = host.files.open(to, OpenMode::CreateStreamed)?;
     let mut hasher = crc32fast::Hasher::new();
     let mut part = vec![0; PART_BYTES];
     let mut offset = 0;
@@ -72,11 +82,10 @@ pub(super) fn copy(
         hasher.update(bytes);
         target.write_all_at(bytes, offset)?;
         offset += count as u64;
-        target.sync_data()?;
-        pace.keep(host, count);
+        pace.copied(host, count);
     }
     target.sync_all()?;
-    // Where it does not work, what is read back may come from memory.
+    // Where neither this nor reading past the cache works, what is read back may come from memory.
     let _ = target.drop_cache();
     Ok(hasher.finalize())
 }
@@ -89,7 +98,7 @@ pub(super) fn checksum(file: &dyn File, length: u64) -> io::Result<u32> {
     while offset < length {
         let wanted = usize::try_from(length - offset).unwrap_or(PART_BYTES);
         let place = part.get_mut(..wanted.min(PART_BYTES)).unwrap_or_default();
-        file.read_exact_at(place, offset)?;
+        file.read_exact_streamed_at(place, offset)?;
         hasher.update(place);
         offset += place.len() as u64;
     }
@@ -101,19 +110,28 @@ pub(super) fn checksum(file: &dyn File, length: u64) -> io::Result<u32> {
 /// # Errors
 /// `CorruptRecord` and the errors of files.
 pub(super) fn read_back(
+    host: &Host,
+    pace: &mut Pace,
     home: &StorageHome,
     record: &DataFileRecord,
-    path: PathBuf,
+    path: &Path,
 ) -> Result<(), Error> {
-    let name = file_name(&path);
-    let file = DataFile::open_at(home, record.number, path).map_err(trouble::of_storage)?;
+    let name = file_name(path);
+    let file = DataFile::open_at(home, record.number, path.to_owned());
+    let file = file.map_err(trouble::of_storage)?;
     if file.record() != *record {
         let text = "it is not the file that the manifest names";
         return Err(Error::new(Code::CorruptRecord, text).in_file(name));
     }
-    let verified = file
-        .verify_all::<DocumentId>()
-        .map_err(trouble::of_storage)?;
+    let mut paced = 0;
+    let verified = file.verify_while::<DocumentId>(|bytes| {
+        if bytes - paced >= PART_BYTES as u64 {
+            pace.read_back(host, bytes - paced);
+            paced = bytes;
+        }
+        true
+    });
+    let verified = verified.map_err(trouble::of_storage)?;
     match verified.damaged.first() {
         None => Ok(()),
         Some(first) => {

@@ -233,7 +233,7 @@ impl Run<'_> {
     ) -> Result<(), Error> {
         let source = self.host.files.open(from, OpenMode::Read);
         let source = source.map_err(|error| failed("open", from, &error))?;
-        let read = |place: &mut [u8], offset| source.read_at(place, offset);
+        let read = |place: &mut [u8], offset| source.read_streamed_at(place, offset);
         let copied = copy(self.host, pace, &read, length, to);
         let copied = copied.map_err(|error| match error.kind() {
             std::io::ErrorKind::UnexpectedEof => damaged(from),

@@ -262,7 +262,7 @@ impl Run<'_> {
                 Some(checksum) if found == record.file_bytes => return Ok((*checksum, 0)),
                 // A backup that was cut off has left it behind.
                 None if found == record.file_bytes
-                    && read_back(home, &record, path.clone()).is_ok() =>
+                    && read_back(self.host, &mut self.pace, home, &record, &path).is_ok() =>
                 {
                     let checksum = self.checksum(&path, found)?;
                     self.known.insert(key, checksum);
@@ -300,7 +300,7 @@ impl Run<'_> {
         );
         let checksum = copied.map_err(|error| failed("write", &temporary, &error))?;
         // The name in the message is that of the file as the database knows it.
-        read_back(home, &file.record(), temporary.clone())
+        read_back(self.host, &mut self.pace, home, &file.record(), &temporary)
             .map_err(|error| error.in_file(super::copy::file_name(file.path())))?;
         let renamed = self.host.files.rename(&temporary, path);
         renamed.map_err(|error| failed("write", path, &error))?;

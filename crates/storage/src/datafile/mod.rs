@@ -43,4 +43,3 @@ pub use salvage::Salvage;
 pub use scrub::{ParityHealth, Scrub};
 pub use verify::{DamagedRecord, Verification};
 pub use writer::DataFileWriter;
-pub(crate) use writer::SYNC_STRIDE_BYTES;

@@ -15,7 +15,7 @@ pub(crate) struct RecordReader<'f> {
 
 impl<'f> RecordReader<'f> {
     pub(crate) fn new(file: &'f DataFile) -> Self {
-        let window = Window::new(&*file.raw, &file.path, file.records.end());
+        let window = Window::streamed(&*file.raw, &file.path, file.records.end());
         Self { file, window }
     }
 

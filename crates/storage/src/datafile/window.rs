@@ -20,6 +20,7 @@ pub(super) struct Window<'f> {
     start: u64,
     bytes: Cow<'f, [u8]>,
     end: u64,
+    passes_by_cache: bool,
 }
 
 impl<'f> Window<'f> {
@@ -31,6 +32,15 @@ impl<'f> Window<'f> {
             start: 0,
             bytes: Cow::Borrowed(&[]),
             end,
+            passes_by_cache: false,
+        }
+    }
+
+    /// The same, which reads from the disk and leaves the cache to others.
+    pub(super) fn streamed(file: &'f dyn File, path: &'f Path, end: u64) -> Self {
+        Self {
+            passes_by_cache: true,
+            ..Self::new(file, path, end)
         }
     }
 
@@ -42,6 +52,7 @@ impl<'f> Window<'f> {
             start: 0,
             bytes: Cow::Borrowed(bytes),
             end: bytes.len() as u64,
+            passes_by_cache: false,
         }
     }
 
@@ -63,11 +74,14 @@ impl<'f> Window<'f> {
             let mut buffer = std::mem::take(&mut self.bytes).into_owned();
             let wanted = length.max(WINDOW_BYTES).min(self.end - offset);
             buffer.resize(wanted as usize, 0);
-            if file.read_exact_at(&mut buffer, offset).is_err() {
+            let read = |buffer: &mut [u8]| match self.passes_by_cache {
+                true => file.read_exact_streamed_at(buffer, offset),
+                false => file.read_exact_at(buffer, offset),
+            };
+            if read(&mut buffer).is_err() {
                 // What cannot be read may lie behind what was asked for.
                 buffer.truncate(length as usize);
-                file.read_exact_at(&mut buffer, offset)
-                    .map_err(|source| read_error(self.path, offset, source))?;
+                read(&mut buffer).map_err(|source| read_error(self.path, offset, source))?;
             }
             self.bytes = Cow::Owned(buffer);
             self.start = offset;

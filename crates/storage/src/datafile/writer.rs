@@ -19,13 +19,8 @@ use crate::parity::{Parity, ParityJob, SumBuilder, encode};
 use crate::position::MAX_DATA_FILE_BYTES;
 use crate::{DataFileNumber, DataFileRecord, StorageError, StorageHome};
 
-/// Bytes that are gathered before they are written.
+/// Bytes that are gathered before they are written: whole blocks, which pass by the page cache.
 const BUFFER_BYTES: usize = 256 * 1024;
-/// Payloads from this length on are written without being gathered.
-const LARGE_PAYLOAD_BYTES: usize = BUFFER_BYTES / 2;
-/// A file is synced every so many bytes: the sync of a commit stands behind no more than these.
-/// Megabytes at a time make it wait ten times as long, and the file is written no faster.
-pub(crate) const SYNC_STRIDE_BYTES: u64 = BUFFER_BYTES as u64;
 
 /// Writes a data file, record by record, under a temporary name; [`finish`](Self::finish) makes it
 /// durable and gives it its name.
@@ -43,7 +38,6 @@ pub struct DataFileWriter {
     buffer: Vec<u8>,
     /// Bytes written to the file; the buffer comes behind them.
     written: u64,
-    synced: u64,
     last: Option<(CollectionId, Vec<u8>)>,
     footer: FooterBuilder,
     content: DataFileContent,
@@ -102,7 +96,7 @@ impl DataFileWriter {
             }
         }
         let file = vfs
-            .open(&temporary, OpenMode::CreateNew)
+            .open(&temporary, OpenMode::CreateStreamed)
             .map_err(|source| StorageError::io(FileAction::Open, &temporary, source))?;
         let identity = FileIdentity {
             uid: home.uid,
@@ -110,7 +104,7 @@ impl DataFileWriter {
             salt: home.host.entropy.next_u64(),
             holds_lost,
         };
-        let mut buffer = Vec::with_capacity(BUFFER_BYTES + LARGE_PAYLOAD_BYTES);
+        let mut buffer = Vec::with_capacity(BUFFER_BYTES);
         buffer.extend(identity.encode_header());
         Ok(Self {
             home: home.clone(),
@@ -121,7 +115,6 @@ impl DataFileWriter {
             file,
             buffer,
             written: 0,
-            synced: 0,
             last: None,
             footer: FooterBuilder::default(),
             content: DataFileContent::default(),
@@ -169,21 +162,13 @@ impl DataFileWriter {
         }
         self.advance(record)?;
         let frame = record.frame(self.seed, offset);
-        self.buffer.extend(frame.header);
-        self.buffer.extend(record.key);
-        if record.payload.len() >= LARGE_PAYLOAD_BYTES {
-            self.flush()?;
-            self.write(record.payload)?;
-        } else {
-            self.buffer.extend(record.payload);
-        }
-        self.buffer.extend(frame.padding);
+        self.put(&frame.header)?;
+        self.put(record.key)?;
+        self.put(record.payload)?;
+        self.put(frame.padding)?;
         let outline = record.outline(frame.checksum, offset);
         self.footer.push(&outline);
         self.content.add(&outline);
-        if self.buffer.len() >= BUFFER_BYTES {
-            self.flush()?;
-        }
         Ok(offset)
     }
 
@@ -225,33 +210,28 @@ impl DataFileWriter {
         Ok(())
     }
 
+    fn put(&mut self, mut bytes: &[u8]) -> Result<(), StorageError> {
+        while !bytes.is_empty() {
+            let room = BUFFER_BYTES - self.buffer.len();
+            let (now, later) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
+            self.buffer.extend(now);
+            if self.buffer.len() == BUFFER_BYTES {
+                self.flush()?;
+            }
+            bytes = later;
+        }
+        Ok(())
+    }
+
     fn flush(&mut self) -> Result<(), StorageError> {
-        let buffer = std::mem::take(&mut self.buffer);
-        let written = self.write(&buffer);
-        self.buffer = buffer;
-        self.buffer.clear();
-        written
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
-        bytes
-            .chunks(SYNC_STRIDE_BYTES as usize)
-            .try_for_each(|part| self.write_part(part))
-    }
-
-    fn write_part(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
-        let failed = |source| StorageError::io(FileAction::Write, &self.temporary, source);
         self.file
-            .write_all_at(bytes, self.written)
-            .map_err(failed)?;
-        self.written += bytes.len() as u64;
+            .write_all_at(&self.buffer, self.written)
+            .map_err(|source| StorageError::io(FileAction::Write, &self.temporary, source))?;
+        self.written += self.buffer.len() as u64;
         if !self.parity.is_none() {
-            self.sums.push(bytes);
+            self.sums.push(&self.buffer);
         }
-        if self.written - self.synced >= SYNC_STRIDE_BYTES {
-            self.file.sync_data().map_err(failed)?;
-            self.synced = self.written;
-        }
+        self.buffer.clear();
         Ok(())
     }
 
@@ -276,19 +256,14 @@ impl DataFileWriter {
                 limit,
             });
         }
-        self.buffer.extend(first);
+        self.put(&first)?;
         let metadata_section = self.section_since(records.end());
-        self.flush()?;
         let footer = std::mem::take(&mut self.footer).finish(self.seed, metadata_section.end());
-        self.write(&footer)?;
+        self.put(&footer)?;
         drop(footer);
         let footer = self.section_since(metadata_section.end());
-        self.buffer.extend(metadata::encode(
-            self.seed,
-            footer.end(),
-            metadata,
-            &self.content,
-        ));
+        let second = metadata::encode(self.seed, footer.end(), metadata, &self.content);
+        self.put(&second)?;
         let metadata_again = self.section_since(footer.end());
         let sections = Sections {
             records,
@@ -296,7 +271,7 @@ impl DataFileWriter {
             footer,
             metadata_again,
         };
-        self.put_end(&sections);
+        self.put_end(&sections)?;
         self.flush()?;
         self.write_parity()?;
         self.publish()?;
@@ -315,10 +290,10 @@ impl DataFileWriter {
         }
     }
 
-    fn put_end(&mut self, sections: &Sections) {
+    fn put_end(&mut self, sections: &Sections) -> Result<(), StorageError> {
         let table_offset = self.length_bytes();
         let table = sections.encode();
-        self.buffer.extend(&table);
+        self.put(&table)?;
         let trailer = Trailer {
             identity: self.identity,
             file_bytes: self.length_bytes() + TRAILER_BYTES as u64,
@@ -326,7 +301,7 @@ impl DataFileWriter {
             table_bytes: table.len() as u32,
             table_checksum: plain(&[&table]),
         };
-        self.buffer.extend(trailer.encode());
+        self.put(&trailer.encode())
     }
 
     /// ORDER: the parity is durable before the data file has its name: a data file that is found

@@ -9,7 +9,7 @@ use super::geometry::{BLOCK_BYTES, Geometry, Parity, SUMS_PER_PAGE};
 use super::header::{HEADER_BYTES, ParityHeader};
 use super::stripe::StripeEncoder;
 use super::sums::{block_sum, encode_page};
-use crate::datafile::{FileIdentity, SYNC_STRIDE_BYTES};
+use crate::datafile::FileIdentity;
 use crate::error::FileAction;
 use crate::names::temporary_path;
 use crate::{StorageError, StorageHome};
@@ -56,7 +56,7 @@ pub(crate) fn encode(
         _ => {}
     }
     let file = vfs
-        .open(&temporary, OpenMode::CreateNew)
+        .open(&temporary, OpenMode::CreateStreamed)
         .map_err(|source| StorageError::io(FileAction::Open, &temporary, source))?;
     let geometry = Geometry {
         file_bytes: job.file_bytes,
@@ -67,7 +67,6 @@ pub(crate) fn encode(
         path: temporary.clone(),
         geometry,
         parity_sums: vec![0; geometry.parity_blocks() as usize],
-        unsynced: 0,
     };
     let written = writing.write(&job, go_on).and_then(|()| {
         publish_open(vfs, &*file, &temporary, &target)
@@ -85,7 +84,6 @@ struct Writing {
     path: PathBuf,
     geometry: Geometry,
     parity_sums: Vec<u64>,
-    unsynced: u64,
 }
 
 impl Writing {
@@ -175,15 +173,10 @@ impl Writing {
         self.write_at(run, self.geometry.offset_of_parity(first))
     }
 
-    fn write_at(&mut self, bytes: &[u8], offset: u64) -> Result<(), StorageError> {
-        let failed = |source| StorageError::io(FileAction::Write, &self.path, source);
-        self.file.write_all_at(bytes, offset).map_err(failed)?;
-        self.unsynced += bytes.len() as u64;
-        if self.unsynced >= SYNC_STRIDE_BYTES {
-            self.file.sync_data().map_err(failed)?;
-            self.unsynced = 0;
-        }
-        Ok(())
+    fn write_at(&self, bytes: &[u8], offset: u64) -> Result<(), StorageError> {
+        self.file
+            .write_all_at(bytes, offset)
+            .map_err(|source| StorageError::io(FileAction::Write, &self.path, source))
     }
 
     /// Writes both headers and both tables.

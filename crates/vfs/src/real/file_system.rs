@@ -4,7 +4,9 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{directory, file, lock, removal};
+use super::file::RealFile;
+use super::streamed::StreamedFile;
+use super::{directory, lock, removal};
 use crate::{Entry, File, Lock, LockError, OpenMode, Rest, Vfs};
 
 /// The machine's own file system.
@@ -21,7 +23,11 @@ impl RealVfs {
 
 impl Vfs for RealVfs {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
-        Ok(Arc::new(file::RealFile::open(path, mode)?))
+        let file = RealFile::open(path, mode)?;
+        Ok(match mode {
+            OpenMode::CreateStreamed => Arc::new(StreamedFile::new(file)),
+            _ => Arc::new(file),
+        })
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -9,7 +9,7 @@ use crate::OpenMode;
 pub enum CallKind {
     /// [`Vfs::open`](crate::Vfs::open) of an existing file.
     Open,
-    /// [`Vfs::open`](crate::Vfs::open) with [`OpenMode::CreateNew`].
+    /// [`Vfs::open`](crate::Vfs::open) with a mode that [creates](OpenMode::creates).
     Create,
     /// [`Vfs::rename`](crate::Vfs::rename).
     Rename,
@@ -88,9 +88,10 @@ impl<'a> Call<'a> {
     }
 
     pub(super) fn open(path: &'a Path, mode: OpenMode) -> Self {
-        let kind = match mode {
-            OpenMode::Read | OpenMode::ReadWrite => CallKind::Open,
-            OpenMode::CreateNew => CallKind::Create,
+        let kind = if mode.creates() {
+            CallKind::Create
+        } else {
+            CallKind::Open
         };
         Self {
             mode: Some(mode),

@@ -153,10 +153,10 @@ impl Disk {
         let place = self.names.visible.place(path)?;
         let found = self.names.visible.node_at(place.as_ref());
         let id = match (found, mode, place) {
-            (Some(_), OpenMode::CreateNew, _) => return Err(io::ErrorKind::AlreadyExists.into()),
+            (Some(_), mode, _) if mode.creates() => return Err(io::ErrorKind::AlreadyExists.into()),
             (Some(Node::Directory(_)), _, _) => return Err(io::ErrorKind::IsADirectory.into()),
             (Some(Node::File(id)), _, _) => id,
-            (None, OpenMode::CreateNew, Some(place)) => self.create_file(place),
+            (None, mode, Some(place)) if mode.creates() => self.create_file(place),
             (None, _, _) => return Err(io::ErrorKind::NotFound.into()),
         };
         if let Some(inode) = self.files.get_mut(&id) {
