@@ -181,6 +181,7 @@ pub fn serve(directory: &Path) -> Result<(), OwnServerError> {
     options.engine.wal_directory = wal_in(directory);
     // As the server sets it.
     options.engine.preallocate_bytes = 256 << 10;
+    options.engine.document_cache_bytes = options.engine.global_memory_bytes / 4;
     let service = runtime.block_on(Service::start(options))?;
     let mut rest = Vec::new();
     std::io::stdin().read_to_end(&mut rest)?;

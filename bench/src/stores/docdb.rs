@@ -23,6 +23,7 @@ impl Docdb {
     pub(super) fn open(directory: &Path) -> anyhow::Result<Self> {
         let options = EngineOptions {
             preallocate_bytes: PREALLOCATED_BYTES,
+            document_cache_bytes: 256 << 20,
             ..EngineOptions::in_directory(directory)
         };
         let engine = Engine::open(Host::real(), options)?;

@@ -79,8 +79,8 @@ pub use healing::{
 };
 pub use options::{DatabaseOptions, EngineOptions, Housekeeping, InvalidOption};
 pub use pool::{
-    DatabaseInfo, DatabaseStatus, Engine, EngineStatistics, MemoryBudget, MemoryShare, OpenMode,
-    Opened, WorkDone, holder,
+    DatabaseInfo, DatabaseStatus, DocumentCacheStatistics, Engine, EngineStatistics, MemoryBudget,
+    MemoryShare, OpenMode, Opened, WorkDone, holder,
 };
 pub use quota::{Gate, Pass, QuotaRefusals};
 pub use transaction::{Transaction, TransactionLimits, TransactionStatistics};

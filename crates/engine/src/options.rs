@@ -60,6 +60,13 @@ pub struct EngineOptions {
     pub global_memory_bytes: u64,
     /// Cap on the memory of one database, in bytes, 1 and up.
     pub database_memory_bytes: u64,
+    /// Memory that documents which were read lately take at most, in bytes; 0: none are kept. They count
+    /// against the two caps and give way before anything is refused; of one database they take no more
+    /// than is left of fifteen sixteenths of its cap. Texts of more than 64 KiB are not kept.
+    ///
+    /// A quarter of the cap in the server; none here, because the machine keeps the pages of the files
+    /// as well.
+    pub document_cache_bytes: u64,
     /// Open databases beyond which the least recently used one without users is closed, 1 and up.
     pub max_open_databases: usize,
     /// Files of open databases beyond which the least recently used database without users is closed,
@@ -164,6 +171,7 @@ impl EngineOptions {
             reserve_bytes: 0,
             global_memory_bytes: 1024 * MIB,
             database_memory_bytes: 256 * MIB,
+            document_cache_bytes: 0,
             max_open_databases: 100,
             max_open_files: u64::MAX,
             idle_timeout: Duration::from_secs(5 * 60),
@@ -236,6 +244,12 @@ impl EngineOptions {
             self.global_memory_bytes >= self.database_memory_bytes,
             &self.global_memory_bytes,
             "at least database_memory_bytes",
+        )?;
+        rule(
+            "document_cache_bytes",
+            self.document_cache_bytes <= self.global_memory_bytes,
+            &self.document_cache_bytes,
+            "at most global_memory_bytes",
         )?;
         rule(
             "max_open_databases",
@@ -408,7 +422,7 @@ mod tests {
     #[test]
     fn each_wrong_field_is_named() {
         type Break = fn(&mut EngineOptions);
-        let cases: [(&str, Break); 23] = [
+        let cases: [(&str, Break); 24] = [
             ("data_directory", |o| o.data_directory = PathBuf::new()),
             ("wal_directory", |o| o.wal_directory = PathBuf::new()),
             ("fsync_interval", |o| o.fsync_interval = Duration::ZERO),
@@ -427,6 +441,9 @@ mod tests {
             }),
             ("global_memory_bytes", |o| o.global_memory_bytes = 1),
             ("database_memory_bytes", |o| o.database_memory_bytes = 0),
+            ("document_cache_bytes", |o| {
+                o.document_cache_bytes = o.global_memory_bytes + 1;
+            }),
             ("max_open_databases", |o| o.max_open_databases = 0),
             ("max_open_files", |o| o.max_open_files = 0),
             ("limits.document_bytes", |o| {

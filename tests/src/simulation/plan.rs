@@ -245,6 +245,8 @@ fn options(random: &mut Random) -> EngineOptions {
         global_memory_bytes: 1 << 30,
         max_open_databases: random.one_of(&[100, 100, 2, 1]),
         idle_timeout: Duration::from_millis(random.one_of(&[0, 0, 40])),
+        // Far more than there is: which of its texts a full one lets go of is not a matter of the seed.
+        document_cache_bytes: random.one_of(&[0, 64 << 20]),
         housekeeping: Housekeeping::Manual,
         ..EngineOptions::in_directory("/data")
     }

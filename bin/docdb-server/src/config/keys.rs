@@ -56,7 +56,8 @@ pub(crate) static KEYS: &[Key] = &[
     key(
         "memory.global_capacity_mb",
         "Cap on the memory of all open databases together: index, versions kept for snapshots,\n\
-         requests. What would pass it is refused whole with MemoryLimit.",
+         requests. What would pass it is refused whole with MemoryLimit. Of what is left, up to a\n\
+         quarter of the cap is taken by documents that were read lately.",
         Field::Size(|s| &mut s.service.engine.global_memory_bytes, MEMORY),
     ),
     key(

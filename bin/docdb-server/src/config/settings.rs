@@ -112,6 +112,7 @@ impl Settings {
     pub(crate) fn service_options(&self) -> ServiceOptions {
         let mut options = self.service.clone();
         options.engine.wal_directory = self.wal_directory();
+        options.engine.document_cache_bytes = options.engine.global_memory_bytes / 4;
         options.engine.preallocate_bytes = PREALLOCATE_BYTES.min(options.engine.segment_bytes);
         options.tcp.address = self.tcp_address();
         options.tcp.tls = self.tls();

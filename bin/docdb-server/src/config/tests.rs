@@ -112,6 +112,7 @@ fn the_defaults_are_those_of_the_contract_and_of_the_service() {
     // The space is taken where a server is meant to run, not by whoever embeds one.
     let mut engine = ServiceOptions::default().engine;
     engine.reserve_bytes = 64 << 20;
+    engine.document_cache_bytes = 256 << 20;
     engine.preallocate_bytes = 256 << 10;
     assert_eq!(options.engine, engine);
     assert_eq!(options.scheduler, ServiceOptions::default().scheduler);

@@ -27,7 +27,7 @@ use crate::checkpoint::Checkpointer;
 use crate::commit::{Committer, Gathering, Work};
 use crate::healing::Healing;
 use crate::options::DatabaseOptions;
-use crate::pool::{MemoryShare, Reserve, Signals};
+use crate::pool::{CachedDocuments, MemoryShare, Reserve, Signals};
 use crate::quota::Gate;
 use crate::transaction::OpenTransactions;
 
@@ -70,6 +70,8 @@ pub struct LogicalDb {
     /// Payload bytes of requests that are queued or running.
     requested_bytes: AtomicU64,
     texts: Arc<texts::Texts>,
+    /// Documents that were read lately.
+    documents: CachedDocuments,
     /// Memory of the idempotency keys, in bytes.
     key_bytes: AtomicU64,
     counters: statistics::Counters,

@@ -121,6 +121,7 @@ impl LogicalDb {
             covering: AtomicU64::new(manifest_covered),
             requested_bytes: AtomicU64::new(0),
             texts: Texts::new(memory.sibling()),
+            documents: memory.documents(),
             counters: Counters {
                 recovery: host.clock.monotonic().saturating_sub(begun),
                 ..Counters::default()
@@ -182,6 +183,7 @@ impl LogicalDb {
         drop(self.checkpointer.lock());
         self.healing.close();
         self.memory.publish(0);
+        self.documents.forget();
         log.map_or(Ok(()), |log| log.close().map_err(trouble::of_log))
     }
 

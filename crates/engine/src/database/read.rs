@@ -101,7 +101,7 @@ impl LogicalDb {
             if tried.is_none() {
                 self.admit_text(entry.length() as usize, room)?;
             }
-            match self.fetch(collection, id, &entry) {
+            match self.fetch_newest(collection, id, &entry) {
                 Ok(text) => {
                     return Ok(Found {
                         version: entry.version(),
@@ -118,6 +118,30 @@ impl LogicalDb {
                 Err(Missed::Moved) => return Err(trouble::lost_place(&entry)),
             }
         }
+    }
+
+    /// As [`fetch`](Self::fetch), of what was read lately without a look at the file.
+    fn fetch_newest(
+        &self,
+        collection: CollectionId,
+        id: DocumentId,
+        entry: &Entry,
+    ) -> Result<Bytes, Missed> {
+        let version = entry.version();
+        if let Some(text) = self.documents.get(collection, id, version) {
+            return Ok(text);
+        }
+        let text = self.fetch(collection, id, entry)?;
+        Ok(self
+            .documents
+            .keep(collection, id, version, text, self.room_for_documents()))
+    }
+
+    /// Memory that documents which were read lately may take of this database, in bytes: the rest is for
+    /// what cannot give way, so that a database at its cap does not keep and forget in turns.
+    fn room_for_documents(&self) -> u64 {
+        let cap = self.options.memory_bytes;
+        (cap - cap / 16).saturating_sub(self.memory.published_bytes())
     }
 
     /// Reads the record that an entry points at.

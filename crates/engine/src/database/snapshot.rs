@@ -106,7 +106,9 @@ impl LogicalDb {
             .get_at(&held.versions, collection, &id)
             .ok_or_else(|| self.health.missing())?;
         self.admit_text(entry.length() as usize, room)?;
-        match self.fetch_held(&held.files, collection, id, &entry) {
+        let known = self.documents.get(collection, id, entry.version());
+        let text = known.map_or_else(|| self.fetch_held(&held.files, collection, id, &entry), Ok);
+        match text {
             Ok(text) => Ok(Found {
                 version: entry.version(),
                 text: self.count_text(text, room),

@@ -354,7 +354,11 @@ impl LogicalDb {
     }
 
     pub(crate) fn publish_memory(&self) {
-        self.memory.publish(self.owned_bytes());
+        let owned = self.owned_bytes();
+        self.memory.publish(owned);
+        if owned + self.documents.bytes() > self.options.memory_bytes {
+            self.documents.forget();
+        }
     }
 }
 

@@ -74,7 +74,8 @@ impl Engine {
             files: Arc::new(ListedVfs::new(host.files)),
             ..host
         };
-        let budget = MemoryBudget::new(options.global_memory_bytes);
+        let budget =
+            MemoryBudget::with_documents(options.global_memory_bytes, options.document_cache_bytes);
         let reserve = Reserve::take(&host, &options);
         let databases = LogicalDatabases::new(
             host.clone(),
@@ -244,6 +245,7 @@ impl Engine {
             is_disk_full: self.reserve.is_given_up(),
             memory_bytes: self.pool.budget.used_bytes(),
             memory_cap_bytes: self.pool.budget.cap_bytes(),
+            document_cache: self.pool.budget.documents(),
             openings: counters.opened.load(Ordering::Relaxed),
             failed_openings: counters.open_failures.load(Ordering::Relaxed),
             closings: counters.closed.load(Ordering::Relaxed),

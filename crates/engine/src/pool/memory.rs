@@ -1,6 +1,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::documents::{CachedDocuments, DocumentCache, DocumentCacheStatistics};
+
 /// The memory of all open databases together, and its cap.
 ///
 /// INVARIANT: what is used is the sum of the last figures that the live [`MemoryShare`]s published.
@@ -9,6 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct MemoryBudget {
     cap_bytes: u64,
     used_bytes: AtomicU64,
+    /// Takes of what is left, and gives way.
+    documents: Option<Arc<DocumentCache>>,
 }
 
 /// The part of one open database in a [`MemoryBudget`]; given back when dropped.
@@ -22,10 +26,25 @@ impl MemoryBudget {
     /// A budget of `cap_bytes` of which nothing is used.
     #[must_use]
     pub fn new(cap_bytes: u64) -> Arc<Self> {
+        Self::with_documents(cap_bytes, 0)
+    }
+
+    /// The same, of which documents that were read lately take up to `documents_bytes` as long as nobody
+    /// else needs them.
+    #[must_use]
+    pub fn with_documents(cap_bytes: u64, documents_bytes: u64) -> Arc<Self> {
         Arc::new(Self {
             cap_bytes,
             used_bytes: AtomicU64::new(0),
+            documents: DocumentCache::new(documents_bytes.min(cap_bytes)),
         })
+    }
+
+    /// The documents that were read lately.
+    #[must_use]
+    pub fn documents(&self) -> DocumentCacheStatistics {
+        let documents = self.documents.as_ref();
+        documents.map_or_else(DocumentCacheStatistics::default, |it| it.statistics())
     }
 
     /// The cap, in bytes.
@@ -69,6 +88,16 @@ impl MemoryShare {
         } else {
             used.fetch_sub(before - bytes, Ordering::Relaxed);
         }
+        if let Some(documents) = &self.budget.documents {
+            let used = self.budget.used_bytes();
+            documents.give_way(self.budget.cap_bytes.saturating_sub(used));
+        }
+    }
+
+    /// The place of the documents of a database that were read lately.
+    #[must_use]
+    pub(crate) fn documents(&self) -> CachedDocuments {
+        CachedDocuments::new(self.budget.documents.as_ref())
     }
 
     /// A further share of the same budget, that uses nothing yet.
@@ -118,6 +147,29 @@ mod tests {
         assert_eq!(budget.used_bytes(), 30);
         drop(a);
         assert_eq!(budget.used_bytes(), 0);
+    }
+
+    #[test]
+    fn documents_take_what_is_left_and_give_way_first() {
+        use docdb_types::{CollectionId, DocumentId, Version};
+
+        let budget = MemoryBudget::with_documents(1 << 20, 1 << 19);
+        let (share, documents) = (budget.share(), budget.share().documents());
+        for id in 0..1000 {
+            let text = bytes::Bytes::from(vec![7; 1000]);
+            let id = DocumentId::new(id + 1).unwrap();
+            documents.keep(CollectionId::DEFAULT, id, Version::new(1), text, 1 << 20);
+        }
+        assert!(budget.documents().bytes > 1 << 18);
+        for used in [1 << 19, 3 << 18, 15 << 16, 1 << 20, 2 << 20] {
+            assert!(share.admits(1 << 10) || used > 1 << 20);
+            share.publish(used);
+            let all = budget.used_bytes() + budget.documents().bytes;
+            assert!(all <= (1 << 20).max(used), "{all} with {used}");
+        }
+        assert_eq!(budget.documents().capacity_bytes, 0);
+        share.publish(0);
+        assert_eq!(budget.documents().capacity_bytes, 1 << 19);
     }
 
     #[test]

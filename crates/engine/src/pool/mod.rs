@@ -9,6 +9,7 @@
 mod closing;
 mod databases;
 mod directory;
+mod documents;
 mod dropping;
 mod engine;
 mod logical;
@@ -28,6 +29,8 @@ mod upkeep;
 pub(crate) use databases::{Databases, Leftovers};
 pub(crate) use directory::DirectoryLocks;
 pub use directory::holder;
+pub(crate) use documents::CachedDocuments;
+pub use documents::DocumentCacheStatistics;
 pub use engine::{Engine, Opened};
 pub(crate) use logical::LogicalDatabases;
 pub use memory::{MemoryBudget, MemoryShare};

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::documents::DocumentCacheStatistics;
 use docdb_types::{DatabaseId, DatabaseName, Error, FsyncMode};
 
 use crate::catalog::CatalogOrigin;
@@ -69,10 +70,12 @@ pub struct EngineStatistics {
     pub fsync: FsyncMode,
     /// Whether the disk was found full and its reserve is in use: only what frees space is written.
     pub is_disk_full: bool,
-    /// Memory that all open databases use, in bytes.
+    /// Memory that all open databases use, in bytes, without the documents that were read lately.
     pub memory_bytes: u64,
     /// The cap on it, in bytes.
     pub memory_cap_bytes: u64,
+    /// The documents that were read lately.
+    pub document_cache: DocumentCacheStatistics,
     /// Openings since the start.
     pub openings: u64,
     /// Openings that failed.

@@ -127,6 +127,24 @@ impl Collector for Exposition {
 }
 
 impl Exposition {
+    fn document_cache(&self, out: &mut Families<'_>) -> fmt::Result {
+        let cache = &self.figures.engine.document_cache;
+        out.byte_gauge(
+            "document_cache",
+            "Memory of documents that were read lately, which gives way first.",
+            cache.bytes,
+        )?;
+        out.byte_gauge(
+            "document_cache_limit",
+            "The most that docdb_document_cache_bytes may be at present.",
+            cache.capacity_bytes,
+        )?;
+        let hits = "Reads that were answered without a file.";
+        out.counter("document_cache_hits", hits, cache.hits)?;
+        let misses = "Reads that needed a file.";
+        out.counter("document_cache_misses", misses, cache.misses)
+    }
+
     fn server(&self, out: &mut Families<'_>) -> fmt::Result {
         let (engine, counted) = (&self.figures.engine, &self.counted);
         let version = env!("CARGO_PKG_VERSION");
@@ -152,6 +170,7 @@ impl Exposition {
         )?;
         let cap = "The cap on docdb_memory_bytes.";
         out.byte_gauge("memory_limit", cap, engine.memory_cap_bytes)?;
+        self.document_cache(out)?;
         let wire = "Memory of large requests and answers on their way.";
         out.byte_gauge("wire_memory", wire, counted.wire_bytes)?;
         let cap = "The cap on docdb_wire_memory_bytes.";
