@@ -49,6 +49,14 @@ impl StreamedFile {
     }
 }
 
+/// The failure of a sync as that of a write: an interrupted write is tried again, a sync never is.
+fn not_to_be_repeated(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::Interrupted => io::Error::other(error),
+        _ => error,
+    }
+}
+
 impl File for StreamedFile {
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
         let part = buf.get(..PART_BYTES).unwrap_or(buf);
@@ -62,7 +70,7 @@ impl File for StreamedFile {
         let written = self.file.write_at(part, offset)?;
         stream.unsynced += written;
         if stream.unsynced >= PART_BYTES {
-            self.file.sync_data()?;
+            self.file.sync_data().map_err(not_to_be_repeated)?;
             stream.unsynced = 0;
         }
         Ok(written)
@@ -102,5 +110,40 @@ impl File for StreamedFile {
 
     fn drop_cache(&self) -> io::Result<()> {
         self.file.drop_cache()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+    use crate::OpenMode;
+
+    #[test]
+    fn a_sync_that_was_interrupted_is_no_write_to_try_again() {
+        let failed = not_to_be_repeated(Errno::INTR.into());
+        assert_ne!(failed.kind(), io::ErrorKind::Interrupted);
+        let full = not_to_be_repeated(Errno::NOSPC.into());
+        assert_eq!(full.kind(), io::ErrorKind::StorageFull);
+    }
+
+    #[test]
+    fn where_nothing_passes_by_the_cache_every_part_is_synced() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
+        let file = RealFile::open(&path, OpenMode::CreateStreamed).unwrap();
+        let file = StreamedFile {
+            direct: None,
+            ..StreamedFile::new(file)
+        };
+        let bytes: Vec<u8> = (0..1_000_000_u32).map(|at| (at % 251) as u8).collect();
+        let mut most = 0;
+        for (at, part) in bytes.chunks(100_000).enumerate() {
+            file.write_all_at(part, at as u64 * 100_000).unwrap();
+            most = most.max(file.stream.lock().unsynced);
+        }
+        assert!(most > 0 && most < PART_BYTES, "{most}");
+        assert!(std::fs::read(&path).unwrap() == bytes);
     }
 }
