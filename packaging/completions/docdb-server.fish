@@ -56,7 +56,7 @@ complete -c docdb-server -n "__fish_docdb_server_using_subcommand backup" -l wal
 complete -c docdb-server -n "__fish_docdb_server_using_subcommand backup" -l socket -d 'Unix socket of the server that has the data directory open, if any' -r -F
 complete -c docdb-server -n "__fish_docdb_server_using_subcommand backup" -l database -d 'A database; may be given several times. Without it, all' -r
 complete -c docdb-server -n "__fish_docdb_server_using_subcommand backup" -l keep -d 'Backups that are kept, this one among them; older ones are removed. Without it, all' -r
-complete -c docdb-server -n "__fish_docdb_server_using_subcommand backup" -l rate -d 'Most that is copied in a second, with a unit as in 50MiB. Without it, as much as can be' -r
+complete -c docdb-server -n "__fish_docdb_server_using_subcommand backup" -l rate -d 'Most that is copied and read back in a second, on the average, with a unit as in 50MiB. Without it, as much as can be' -r
 complete -c docdb-server -n "__fish_docdb_server_using_subcommand backup" -l json -d 'Prints one JSON object instead of text'
 complete -c docdb-server -n "__fish_docdb_server_using_subcommand backup" -s h -l help -d 'Print help'
 complete -c docdb-server -n "__fish_docdb_server_using_subcommand restore" -l wal-dir -d 'Directory of the logs [default: `wal` in the data directory]' -r -F

@@ -43,7 +43,8 @@ pub(crate) struct Backup {
     /// Backups that are kept, this one among them; older ones are removed. Without it, all.
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     keep: Option<u64>,
-    /// Most that is copied in a second, with a unit as in 50MiB. Without it, as much as can be.
+    /// Most that is copied and read back in a second, on the average, with a unit as in 50MiB. Without
+    /// it, as much as can be.
     #[arg(long, value_name = "SIZE", value_parser = rate)]
     rate: Option<u64>,
     /// Prints one JSON object instead of text.

@@ -13,8 +13,8 @@ use crate::trouble;
 /// Bytes that are moved at a time.
 const PART_BYTES: usize = 256 << 10;
 
-/// What limits the speed of copying: a file is copied in two thirds of the time that it has, and read back
-/// in one, so that neither is a burst.
+/// What limits the speed of copying. Where copies are read back at the same pace, a file is copied in two
+/// thirds of the time that it has and read back in one, so that neither is a burst.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
     begun: Duration,
@@ -22,20 +22,31 @@ pub(super) struct Pace {
     rate: u64,
     /// Thirds of bytes.
     thirds: u64,
+    thirds_of_a_copy: u64,
 }
 
 impl Pace {
+    /// For copies alone.
     pub(super) fn begin(host: &Host, rate: u64) -> Self {
         Self {
             begun: host.clock.monotonic(),
             rate,
             thirds: 0,
+            thirds_of_a_copy: 3,
+        }
+    }
+
+    /// For copies of which each is [read back](read_back).
+    pub(super) fn begin_with_reading_back(host: &Host, rate: u64) -> Self {
+        Self {
+            thirds_of_a_copy: 2,
+            ..Self::begin(host, rate)
         }
     }
 
     /// Waits until as many bytes more may have been copied.
     fn copied(&mut self, host: &Host, bytes: usize) {
-        self.keep(host, 2 * bytes as u64);
+        self.keep(host, self.thirds_of_a_copy * bytes as u64);
     }
 
     /// Waits until as many bytes more may have been read back.
@@ -161,4 +172,23 @@ pub(super) fn failed(action: &str, path: &Path, error: &io::Error) -> Error {
         _ => Code::FileWrite,
     };
     Error::new(code, format!("cannot {action} {}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever a byte goes through, it is counted once.
+    #[test]
+    fn a_copy_with_its_reading_back_takes_the_time_of_its_bytes() {
+        let host = Host::real();
+        let mut alone = Pace::begin(&host, 0);
+        alone.copied(&host, 1000);
+        assert_eq!(alone.thirds, 3000);
+        let mut both = Pace::begin_with_reading_back(&host, 0);
+        both.copied(&host, 1000);
+        assert_eq!(both.thirds, 2000);
+        both.read_back(&host, 1000);
+        assert_eq!(both.thirds, 3000);
+    }
 }

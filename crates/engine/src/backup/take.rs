@@ -33,7 +33,7 @@ pub struct BackupOptions {
     pub databases: Vec<DatabaseName>,
     /// Backups that are kept, this one among them; 0: all.
     pub keep: u64,
-    /// Bytes that are copied in a second at most; 0: as many as can be.
+    /// Bytes that are copied and read back in a second, on the average, at most; 0: as many as can be.
     pub bytes_per_second: u64,
 }
 
@@ -60,7 +60,7 @@ pub fn back_up(
         host,
         data_directory: &options.data_directory,
         known: store.known()?,
-        pace: Pace::begin(host, options.bytes_per_second),
+        pace: Pace::begin_with_reading_back(host, options.bytes_per_second),
         store,
     };
     let report = run.all(wanted, options, checkpoint);
